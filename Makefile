@@ -1,0 +1,67 @@
+PYTHON ?= python3
+VENV = .venv
+OUT = output/dcgan
+RESUME = $(if $(wildcard $(OUT)),--resume)
+WORKERS = 2
+BIN := $(VENV)/bin
+SETUP := setup.cfg pyproject.toml
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+export MPLBACKEND ?= Agg
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format types docs bench clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: $(VENV)/examples.stamp ## train the DCGAN (again: go on where it stopped)
+	$(BIN)/python examples/dcgan_mnist.py --out $(OUT) $(RESUME)
+	@echo "The pictures are in $(OUT)"
+
+# Each worker keeps to one thread, so that the workers share the cores fairly.
+test: export TF_NUM_INTRAOP_THREADS ?= 1
+test: export TF_NUM_INTEROP_THREADS ?= 1
+test: export OMP_NUM_THREADS ?= 1
+test: $(VENV)/all.stamp ## run the whole suite and the doctests
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+	    --doctest-modules tests adversarial
+
+lint: $(VENV)/all.stamp ## check format and lint
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+format: $(VENV)/all.stamp ## format, and mend what lint can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+types: $(VENV)/all.stamp ## check the types of the package
+	$(BIN)/mypy
+
+docs: $(VENV)/all.stamp ## build the pages into docs/_build
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build
+	@echo "The pages are in docs/_build/index.html"
+
+bench: $(VENV)/all.stamp ## compare step times with hand-written loops
+	$(BIN)/python benchmarks/step_time.py
+
+clean: ## remove what was built, but not what was trained
+	rm -rf $(VENV) build dist docs/_build *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	    "Python 3.11 or newer is needed, and $(PYTHON) is " \
+	    + sys.version.split()[0] \
+	    + ".\n  Fix: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/examples.stamp: $(VENV)/pyvenv.cfg $(SETUP)
+	$(BIN)/python -m pip install --editable ".[examples]"
+	@touch $@
+
+$(VENV)/all.stamp: $(VENV)/pyvenv.cfg $(SETUP)
+	$(BIN)/python -m pip install --editable ".[examples,tests,docs]"
+	@touch $(VENV)/examples.stamp $@

@@ -1,0 +1,42 @@
+"""The only folder that names a framework or a private part of Keras.
+
+Private parts of Keras that are used here, each pinned by
+`tests/backend/test_private_keras.py`:
+
+- `functional_optimizer`: the backend-neutral methods of
+  `keras.src.optimizers.base_optimizer.BaseOptimizer`, and
+  `Optimizer._trainable_variables_indices`, `_trainable_variables`.
+- `graph`: `Functional._nodes_by_depth`, `Node.operation`, `Node.is_input`,
+  `Node.arguments`, `Node.outputs`, `keras.src.models.functional.Functional`
+  and its `functional_like_constructor`.
+- `random_state`: the name that `keras.random.SeedGenerator` gives to its
+  state, and `keras.src.random.seed_generator.global_seed_generator`.
+"""
+
+import keras
+
+from adversarial.errors import conversation
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        conversation(
+            "adversarial runs on Keras with the TensorFlow backend.",
+            expected="the backend 'tensorflow'.",
+            received=f"the backend '{keras.backend.backend()}'.",
+            fix="set the environment variable KERAS_BACKEND=tensorflow "
+            "before Keras is imported.",
+        )
+    )
+
+from adversarial.backend.tensorflow import (
+    across_replicas as across_replicas,
+    concrete as concrete,
+    gradient as gradient,
+    jvp as jvp,
+    own_gradients as own_gradients,
+    per_replica as per_replica,
+    read as read,
+    replicas as replicas,
+    switch as switch,
+    when as when,
+)

@@ -1,0 +1,21 @@
+"""Where Keras keeps the state of its random numbers.
+
+Private parts of Keras: `SeedGenerator` names its state variable
+`seed_generator_state`; layers that draw without a seed use
+`keras.src.random.seed_generator.global_seed_generator`.
+"""
+
+import keras
+from keras.src.random.seed_generator import global_seed_generator
+
+STATE_NAME = "seed_generator_state"
+
+
+def is_random_state(variable: keras.Variable) -> bool:
+    """Says whether a variable is the state of a `SeedGenerator`."""
+    return bool(variable.name == STATE_NAME)
+
+
+def global_random_state() -> keras.Variable:
+    """Returns the state behind random numbers drawn without a seed."""
+    return global_seed_generator().state

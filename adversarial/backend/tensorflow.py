@@ -1,0 +1,145 @@
+"""The primitives of a game step on TensorFlow."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import keras
+import tensorflow as tf
+
+Tensor = Any
+_Result = TypeVar("_Result")
+
+
+def read(variable: keras.Variable) -> Tensor:
+    """Reads a variable into a tensor, once.
+
+    Everything that is computed from the same tensor can be merged by the
+    compiler; two reads of one variable cannot.
+    """
+    return tf.convert_to_tensor(variable.value)
+
+
+def own_gradients(
+    function: Callable[[], tuple[Mapping[str, Tensor], _Result]],
+    blocks: Mapping[str, Sequence[Tensor]],
+) -> tuple[_Result, dict[str, list[Tensor | None]]]:
+    """Differentiates one scalar per player with respect to its own tensors.
+
+    Args:
+        function: Returns a scalar by player, and anything else.
+        blocks: The tensors of each player.
+
+    Returns:
+        What else `function` returned, and the gradients by player; `None`
+        where there is no path.
+    """
+    tapes: dict[str, tf.GradientTape] = {}
+    with contextlib.ExitStack() as stack:
+        for name, block in blocks.items():
+            tape = tf.GradientTape(watch_accessed_variables=False)
+            tapes[name] = stack.enter_context(tape)
+            tape.watch(list(block))
+        scalars, result = function()
+    return result, {
+        name: [
+            _dense(g) for g in tape.gradient(scalars[name], list(blocks[name]))
+        ]
+        for name, tape in tapes.items()
+    }
+
+
+def gradient(
+    function: Callable[[], Tensor], tensors: Sequence[Tensor]
+) -> list[Tensor | None]:
+    """Differentiates a scalar with respect to tensors that it is made of."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(list(tensors))
+        value = function()
+    return [_dense(g) for g in tape.gradient(value, list(tensors))]
+
+
+def jvp(
+    function: Callable[[], Sequence[Tensor | None]],
+    primals: Sequence[Tensor],
+    tangents: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """Directional derivatives of tensors that are made of the primals.
+
+    Args:
+        function: Returns tensors (or `None`) that depend on `primals`.
+        primals: The tensors at which the derivative is taken.
+        tangents: One direction per primal; `None` is zero.
+
+    Returns:
+        One derivative per returned tensor; `None` where it is zero.
+    """
+    directions = [
+        tf.zeros_like(p) if t is None else tf.convert_to_tensor(t)
+        for p, t in zip(primals, tangents, strict=True)
+    ]
+    with tf.autodiff.ForwardAccumulator(
+        list(primals), directions
+    ) as accumulator:
+        values = function()
+    return [None if v is None else accumulator.jvp(v) for v in values]
+
+
+def when(condition: Tensor, do: Callable[[], None]) -> None:
+    """Runs `do` if a scalar boolean tensor holds.
+
+    Across replicas, where a variable cannot be written under a condition,
+    `do` always runs.
+    """
+    if replicas() > 1:
+        do()
+        return
+
+    def branch() -> Tensor:
+        do()
+        return tf.constant(0)
+
+    tf.cond(condition, branch, lambda: tf.constant(0))
+
+
+def switch(
+    index: Tensor, branches: Sequence[Callable[[], list[Tensor]]]
+) -> list[Tensor]:
+    """Runs the branch with the number `index` and returns its tensors."""
+    if len(branches) == 1:
+        return branches[0]()
+    return list(tf.switch_case(tf.cast(index, tf.int32), list(branches)))
+
+
+def replicas() -> int:
+    """Returns the number of replicas that share the step."""
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)
+
+
+def per_replica(loss: Tensor) -> Tensor:
+    """Scales a loss so that its sum over the replicas is the mean."""
+    return loss if replicas() == 1 else loss / replicas()
+
+
+def across_replicas(gradients: list[Tensor | None]) -> list[Tensor | None]:
+    """Sums gradients over the replicas, for a step that is not real.
+
+    The real step needs no such call: Keras optimizers sum on their own.
+    """
+    context = tf.distribute.get_replica_context()
+    if replicas() == 1 or context is None:
+        return gradients
+    present = [g for g in gradients if g is not None]
+    summed = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, present))
+    return [None if g is None else next(summed) for g in gradients]
+
+
+def concrete() -> contextlib.AbstractContextManager[None]:
+    """Leaves any graph under construction: what follows runs at once."""
+    return tf.init_scope()  # type: ignore[no-any-return]
+
+
+def _dense(gradient: Any) -> Tensor | None:
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.convert_to_tensor(gradient)
+    return gradient

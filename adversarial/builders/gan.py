@@ -1,0 +1,157 @@
+"""Base models of generative adversarial networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from adversarial.errors import conversation
+from adversarial.layers.latent import NormalLatent
+
+Tensor = Any
+
+
+def build_gan(
+    generator: keras.Model,
+    discriminator: keras.Model,
+    latent: keras.layers.Layer | int | Sequence[int] | None = None,
+    name: str = "gan",
+) -> keras.Model:
+    """Builds the base model of a GAN, with the outputs `yfake` and `yreal`.
+
+    Args:
+        generator: A built model from latents z to samples x.
+        discriminator: A built model from samples x to scores y.
+        latent: A layer that draws z with the batch size of x, or the shape of
+            z, for standard normal latents. `None` is the shape of the
+            generator's input. `False` leaves z as an input of the model.
+        name: The name of the model.
+
+    Returns:
+        A functional model x -> (yfake, yreal), with yfake = D(G(z)) and
+        yreal = D(x); with `latent=False`, (z, x) -> (yfake, yreal).
+
+    Raises:
+        ValueError: if a model is not built.
+    """
+    _check_built(generator=generator, discriminator=discriminator)
+    reals = [_input_like(x) for x in discriminator.inputs]
+    if latent is False:
+        latents = [_input_like(z) for z in generator.inputs]
+        inputs = latents + reals
+    else:
+        latents = [_latent_layer(latent, generator)(reals[0])]
+        inputs = reals
+    yfake = discriminator(generator(_single(latents)))
+    yreal = discriminator(_single(reals))
+    outputs = named_outputs([yfake, yreal], ["yfake", "yreal"])
+    return keras.Model(_single(inputs), outputs, name=name)
+
+
+def build_bigan(
+    generator: keras.Model,
+    encoder: keras.Model,
+    discriminator: keras.Model,
+    latent: keras.layers.Layer | int | Sequence[int] | None = None,
+    name: str = "bigan",
+) -> keras.Model:
+    """Builds the base model of a BiGAN, with the outputs `yfake` and `yreal`.
+
+    Args:
+        generator: A built model from latents z to samples x.
+        encoder: A built model from samples x to latents z.
+        discriminator: A built model from [z, x], in this order, to scores y.
+        latent: As for `build_gan`.
+        name: The name of the model.
+
+    Returns:
+        A functional model x -> (yfake, yreal), with yfake = D(z, G(z)) and
+        yreal = D(E(x), x).
+
+    Raises:
+        ValueError: if a model is not built.
+
+    References:
+        - Donahue, Kraehenbuehl, Darrell, Adversarial Feature Learning, ICLR
+          2017, arXiv 1605.09782.
+    """
+    _check_built(
+        generator=generator, encoder=encoder, discriminator=discriminator
+    )
+    x = _input_like(discriminator.inputs[1])
+    z = _latent_layer(latent, generator)(x)
+    yfake = discriminator([z, generator(z)])
+    yreal = discriminator([encoder(x), x])
+    outputs = named_outputs([yfake, yreal], ["yfake", "yreal"])
+    return keras.Model(x, outputs, name=name)
+
+
+def named_outputs(
+    outputs: Sequence[Tensor] | Tensor, names: Sequence[str] | str
+) -> list[Tensor]:
+    """Passes symbolic tensors through, so that they are outputs by name.
+
+    Args:
+        outputs: One or more Keras tensors.
+        names: As many names.
+
+    Returns:
+        A list of Keras tensors.
+    """
+    outputs = [outputs] if not isinstance(outputs, list | tuple) else outputs
+    names = [names] if isinstance(names, str) else names
+    return [
+        keras.layers.Identity(name=name)(output)
+        for output, name in zip(outputs, names, strict=True)
+    ]
+
+
+def gan_targets(
+    n: int, *, real: float = 1.0, fake: float = 0.0
+) -> list[np.ndarray[Any, Any]]:
+    """Returns the usual targets of a two-player GAN for n samples.
+
+    Args:
+        n: The number of samples.
+        real: The target of what is to be taken for real.
+        fake: The target of what is to be taken for fake; -1 for a hinge loss.
+
+    Returns:
+        The targets of [generator_yfake, generator_yreal, discriminator_yfake,
+        discriminator_yreal] = [real, fake, fake, real], each of shape (n, 1),
+        float32.
+    """
+    values = (real, fake, fake, real)
+    return [np.full((n, 1), value, "float32") for value in values]
+
+
+def _latent_layer(latent: Any, generator: keras.Model) -> keras.layers.Layer:
+    if isinstance(latent, keras.layers.Layer):
+        return latent
+    if latent is None:
+        latent = generator.input_shape[1:]
+    return NormalLatent(latent, name="latent")
+
+
+def _input_like(x: Any) -> Tensor:
+    return keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name)
+
+
+def _single(tensors: list[Tensor]) -> Any:
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _check_built(**models: keras.Model) -> None:
+    for role, model in models.items():
+        if not model.built:
+            raise ValueError(
+                conversation(
+                    f"The {role} must be built.",
+                    received=f"'{model.name}', whose variables do not exist "
+                    "yet.",
+                    fix="begin it with `keras.Input(shape)`.",
+                )
+            )

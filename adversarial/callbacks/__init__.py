@@ -1,0 +1,8 @@
+"""Callbacks for adversarial training."""
+
+from adversarial.callbacks.image_grid import ImageGrid as ImageGrid
+from adversarial.callbacks.player_progress import (
+    PlayerProgress as PlayerProgress,
+)
+
+__all__ = ["ImageGrid", "PlayerProgress"]

@@ -1,0 +1,225 @@
+"""Evaluating players at values that their variables need not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from adversarial import backend
+from adversarial.backend.random_state import (
+    global_random_state,
+    is_random_state,
+)
+from adversarial.batch import Batch
+from adversarial.errors import conversation
+from adversarial.losses.adversarial_loss import AdversarialLoss
+from adversarial.player import Player, Players
+
+Tensor = Any
+Values = dict[int, tuple[keras.Variable, Tensor]]
+"""Tensors that stand for variables, by the variable's identity."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one evaluation of some players found.
+
+    Attributes:
+        losses: A scalar by player.
+        outputs: The flat outputs by player.
+        state: New values of the state of each player, by player.
+        noise: New values of the random state.
+    """
+
+    losses: dict[str, Tensor]
+    outputs: dict[str, list[Tensor]]
+    state: dict[str, Values]
+    noise: Values
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step reports: everything from before the step.
+
+    Attributes:
+        losses: A scalar by player.
+        outputs: The flat outputs by player.
+        finite: By player, whether all its losses in the step were finite.
+    """
+
+    losses: dict[str, Tensor]
+    outputs: dict[str, list[Tensor]]
+    finite: dict[str, Tensor]
+
+    def flatten(self) -> list[Tensor]:
+        """Returns all tensors as a flat list."""
+        return [
+            *self.losses.values(),
+            *self.finite.values(),
+            *(x for block in self.outputs.values() for x in block),
+        ]
+
+    @staticmethod
+    def pack(players: Players, tensors: Iterable[Tensor]) -> Outcome:
+        """Remakes an outcome from its flat tensors."""
+        flat = iter(tensors)
+        losses = {name: next(flat) for name in players}
+        finite = {name: next(flat) for name in players}
+        outputs = {
+            name: [next(flat) for _ in player.targets]
+            for name, player in players.items()
+        }
+        return Outcome(losses, outputs, finite)
+
+
+class Evaluator:
+    """Calls the networks and forms every player's loss.
+
+    Args:
+        players: The players.
+        loss: The loss of the whole game; `None` if each player's own
+            objective has it.
+        training: Whether layers run in training mode.
+    """
+
+    def __init__(
+        self,
+        players: Players,
+        loss: AdversarialLoss | None = None,
+        *,
+        training: bool = True,
+    ) -> None:
+        self.players = players
+        self.loss = loss
+        self.training = training
+        owned = {id(v) for p in players.values() for v in p.variables}
+        others = {
+            id(v): v
+            for network in players.networks
+            for v in network.variables
+            if id(v) not in owned
+        }
+        self.noise = [v for v in others.values() if is_random_state(v)]
+        self.noise.append(global_random_state())
+        self.state = [v for v in others.values() if not is_random_state(v)]
+
+    def __call__(
+        self, batch: Batch, names: Sequence[str], values: Values
+    ) -> Evaluation:
+        """Evaluates players with tensors in place of the variables.
+
+        Every network starts from the same values, random state included. The
+        players on one network share its forward pass.
+        """
+        everybody = self.loss is not None
+        reached = [
+            p
+            for p in self.players.values()
+            if everybody
+            or any(p.network is self.players[n].network for n in names)
+        ]
+        mapping = list(values.values())
+        outputs: dict[str, list[Tensor]] = {}
+        added: dict[str, list[Tensor]] = {}
+        state: dict[str, Values] = {}
+        noise: Values = {}
+        for network in self.players.networks:
+            group = [p for p in reached if p.network is network]
+            if not group:
+                continue
+            with keras.StatelessScope(mapping, collect_losses=True) as scope:
+                result = group[0].call(batch.x, training=self.training)
+            for player in group:
+                player.output_names = group[0].output_names
+                outputs[player.name] = result
+                added[player.name] = list(scope.losses)
+                state[player.name] = _changed(scope, player.state, values)
+            noise = {**_changed(scope, self.noise, values), **noise}
+        with keras.StatelessScope(mapping):
+            losses = self._losses(batch, reached, outputs, added)
+        return Evaluation(losses, outputs, state, noise)
+
+    def _losses(
+        self,
+        batch: Batch,
+        reached: Sequence[Player],
+        outputs: dict[str, list[Tensor]],
+        added: dict[str, list[Tensor]],
+    ) -> dict[str, Tensor]:
+        whole: dict[str, Tensor] = {}
+        if self.loss is not None:
+            seen: Any = {
+                n: self._structure(p, outputs[n])
+                for n, p in self.players.items()
+            }
+            if len(self.players.networks) == 1:
+                seen = next(iter(seen.values()))
+            whole = self.loss(
+                list(self.players), seen, batch.y, batch.sample_weight
+            )
+        totals = {}
+        for player in reached:
+            name = player.name
+            terms = []
+            if self.loss is not None:
+                terms.append(whole[name])
+            elif player.objective.reads_loss:
+                terms.append(
+                    player.objective.loss_of(
+                        batch.targets[name], outputs[name], batch.weights[name]
+                    )
+                )
+            terms += map(_penalty, added[name])
+            terms += [
+                _penalty(v.regularizer(v))
+                for v in player.variables
+                if v.regularizer is not None
+            ]
+            totals[name] = _total(name, terms)
+        return totals
+
+    @staticmethod
+    def _structure(player: Player, flat: list[Tensor]) -> Any:
+        return keras.tree.pack_sequence_as(player.output_structure, flat)
+
+
+def read_all(variables: Iterable[keras.Variable]) -> Values:
+    """Reads variables into tensors."""
+    return {id(v): (v, backend.read(v)) for v in variables}
+
+
+def _changed(
+    scope: keras.StatelessScope,
+    variables: Iterable[keras.Variable],
+    values: Values,
+) -> Values:
+    found: Values = {}
+    for v in variables:
+        value = scope.get_current_value(v)
+        if value is not None and value is not values[id(v)][1]:
+            found[id(v)] = (v, value)
+    return found
+
+
+def _penalty(loss: Tensor) -> Tensor:
+    if not keras.backend.is_float_dtype(loss.dtype):
+        loss = ops.cast(loss, keras.config.floatx())
+    return backend.per_replica(ops.sum(loss))
+
+
+def _total(name: str, terms: list[Tensor]) -> Tensor:
+    if not terms:
+        raise ValueError(
+            conversation(
+                f"Player '{name}' has no loss.",
+                expected="a `loss` in `compile`, or a network that calls "
+                "`add_loss`.",
+                received="neither.",
+                fix=f'pass `loss={{"{name}": ...}}`.',
+            )
+        )
+    return terms[0] if len(terms) == 1 else ops.sum(ops.stack(terms))

@@ -1,0 +1,129 @@
+"""Vectors over the parameters of all players."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+Block = tuple[Tensor | None, ...]
+
+
+class Joint(Mapping[str, Block]):
+    """A joint vector: for each player, one tensor per owned variable.
+
+    Points, gradients and directions are such vectors, so that a rule reads
+    like its equation: `point - step * direction`. An entry may be `None`, a
+    structural zero: it adds nothing, and the variable is left alone when the
+    vector is applied.
+
+    A vector may cover only some of the players. `a | b` takes the blocks of
+    `b` where it has them and those of `a` elsewhere.
+
+    Args:
+        blocks: A tuple of tensors (or `None`) by player name.
+    """
+
+    def __init__(self, blocks: Mapping[str, Iterable[Tensor | None]]) -> None:
+        self._blocks: dict[str, Block] = {
+            name: tuple(block) for name, block in blocks.items()
+        }
+
+    def __getitem__(self, player: str) -> Block:
+        return self._blocks[player]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._blocks)
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __or__(self, other: Mapping[str, Iterable[Tensor | None]]) -> Joint:
+        return Joint({**self._blocks, **other})
+
+    def only(self, players: Iterable[str]) -> Joint:
+        """Returns the vector restricted to some players."""
+        return Joint({name: self._blocks[name] for name in players})
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Joint:
+        """Applies a function to every tensor; `None` stays `None`."""
+        return Joint(
+            {
+                name: (None if x is None else function(x) for x in block)
+                for name, block in self._blocks.items()
+            }
+        )
+
+    def __add__(self, other: Joint) -> Joint:
+        return self._zip(other, _plus)
+
+    def __sub__(self, other: Joint) -> Joint:
+        return self._zip(other, lambda a, b: _plus(a, _scaled(b, -1.0)))
+
+    def __neg__(self) -> Joint:
+        return -1.0 * self
+
+    def __mul__(self, scale: Any) -> Joint:
+        """Multiplies by a number, or by one number per player."""
+        if isinstance(scale, Mapping):
+            return Joint(
+                {
+                    name: (_scaled(x, scale[name]) for x in block)
+                    for name, block in self._blocks.items()
+                }
+            )
+        return self.map(lambda x: _scaled(x, scale))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, scale: Any) -> Joint:
+        return self.map(lambda x: x / ops.cast(scale, x.dtype))
+
+    def dot(self, other: Joint) -> Tensor:
+        """Returns the inner product over all players, a scalar tensor."""
+        terms = [
+            ops.sum(a * b)
+            for name in self
+            for a, b in zip(self[name], other[name], strict=True)
+            if a is not None and b is not None
+        ]
+        return sum(terms[1:], start=terms[0]) if terms else ops.zeros(())
+
+    def norm(self) -> Tensor:
+        """Returns the Euclidean norm over all players, a scalar tensor."""
+        return ops.sqrt(self.dot(self))
+
+    def flatten(self) -> list[Tensor | None]:
+        """Returns all entries in player order."""
+        return [x for block in self._blocks.values() for x in block]
+
+    def pack(self, entries: Iterable[Tensor | None]) -> Joint:
+        """Returns a vector of this one's shape made of flat entries."""
+        flat = iter(entries)
+        return Joint(
+            {name: [next(flat) for _ in self[name]] for name in self._blocks}
+        )
+
+    def _zip(
+        self,
+        other: Joint,
+        function: Callable[[Tensor | None, Tensor | None], Tensor | None],
+    ) -> Joint:
+        return Joint(
+            {
+                name: map(function, block, other[name])
+                for name, block in self._blocks.items()
+            }
+        )
+
+
+def _plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
+
+
+def _scaled(x: Tensor | None, scale: Any) -> Tensor | None:
+    return None if x is None else x * ops.cast(scale, x.dtype)

@@ -1,0 +1,159 @@
+"""Layers that draw latent samples."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from adversarial.errors import conversation
+from adversarial.registry import register
+
+Tensor = Any
+
+
+class Latent(keras.layers.Layer, abc.ABC):  # type: ignore[misc]
+    """Draws latent samples with the batch size of its input.
+
+    Args:
+        shape: The shape of one sample, or its length.
+        seed: An integer for reproducible draws, or `None`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: if the shape is not made of positive whole numbers.
+
+    Input: any tensor, of which only the batch size is used.
+    Output: shape `(batch, *shape)`, in the layer's compute dtype.
+    """
+
+    def __init__(
+        self,
+        shape: int | Sequence[int],
+        *,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if not all(isinstance(n, int) and n > 0 for n in self.shape):
+            raise ValueError(
+                conversation(
+                    "`shape` must hold positive whole numbers.",
+                    received=f"{shape!r}.",
+                )
+            )
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    @abc.abstractmethod
+    def draw(self, shape: Sequence[Any]) -> Tensor:
+        """Draws a tensor of the shape."""
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Draws one sample per row of the input."""
+        rows = ops.shape(keras.tree.flatten(inputs)[0])[0]
+        return self.draw((rows, *self.shape))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Returns `(batch, *shape)`."""
+        return (input_shape[0], *self.shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        own = {"shape": list(self.shape), "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+@register("layers")
+class NormalLatent(Latent):
+    """Draws latents from the standard normal distribution.
+
+    Args:
+        shape: The shape of one sample, or its length.
+        seed: An integer for reproducible draws, or `None`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: if the shape is not made of positive whole numbers.
+
+    Input: any tensor, of which only the batch size is used.
+    Output: shape `(batch, *shape)`, in the layer's compute dtype.
+
+    Example:
+
+    >>> import adversarial, numpy
+    >>> adversarial.layers.NormalLatent(100)(numpy.zeros((8, 28, 28))).shape
+    TensorShape([8, 100])
+    """
+
+    def draw(self, shape: Sequence[Any]) -> Tensor:
+        """Draws normal numbers."""
+        return keras.random.normal(
+            shape, dtype=self.compute_dtype, seed=self.seed_generator
+        )
+
+
+@register("layers")
+class UniformLatent(Latent):
+    """Draws latents from a uniform distribution.
+
+    Args:
+        shape: The shape of one sample, or its length.
+        low: The smallest value.
+        high: The bound above, which is not drawn.
+        seed: An integer for reproducible draws, or `None`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: if the shape is not made of positive whole numbers, or if
+            `low` is not below `high`.
+
+    Input: any tensor, of which only the batch size is used.
+    Output: shape `(batch, *shape)`, in the layer's compute dtype.
+
+    Example:
+
+    >>> import adversarial, numpy
+    >>> layer = adversarial.layers.UniformLatent((4, 4), low=-1.0, high=1.0)
+    >>> layer(numpy.zeros((8, 28, 28))).shape
+    TensorShape([8, 4, 4])
+    """
+
+    def __init__(
+        self,
+        shape: int | Sequence[int],
+        low: float = 0.0,
+        high: float = 1.0,
+        *,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(shape, seed=seed, **kwargs)
+        if not low < high:
+            raise ValueError(
+                conversation(
+                    "`low` must be below `high`.",
+                    received=f"low={low}, high={high}.",
+                )
+            )
+        self.low = low
+        self.high = high
+
+    def draw(self, shape: Sequence[Any]) -> Tensor:
+        """Draws uniform numbers."""
+        return keras.random.uniform(
+            shape,
+            minval=self.low,
+            maxval=self.high,
+            dtype=self.compute_dtype,
+            seed=self.seed_generator,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "low": self.low, "high": self.high}

@@ -1,0 +1,160 @@
+"""The base class of strategies."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+
+from adversarial.errors import conversation, quoted
+from adversarial.game import Game
+
+
+class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore[misc]
+    """A strategy: the rule by which the players of a game move.
+
+    Subclass it and write `step`. State is made in `build`, with
+    `add_variable` or `add_variable_from_reference`, and saved with the model.
+    A wrapper plays its inner strategy by calling it: `self.inner(game)`.
+
+    It is a Keras optimizer so that Keras' saving and callbacks see the
+    players' optimizers through it; it is not applied to gradients itself.
+
+    Attributes:
+        order: The highest order of derivatives that the rule takes.
+        players: How many players the rule is for; `None` is any number.
+        field_evaluations: Evaluations of one player's gradient per step,
+            divided by the number of players; `None` if it depends on the
+            arguments and the game.
+        player_optimizers: The Keras optimizer of each player, by name, once
+            the model is compiled.
+        iterations: The number of steps made, an integer variable.
+
+    Example:
+
+    >>> import adversarial
+    >>> class Signs(adversarial.AdversarialOptimizer):
+    ...     def step(self, game):
+    ...         game.apply(game.field().map(keras.ops.sign))
+    """
+
+    order: ClassVar[int] = 1
+    players: ClassVar[int | None] = None
+    built: bool
+    field_evaluations: ClassVar[float | None] = 1
+
+    def __init__(self) -> None:
+        super().__init__(learning_rate=0.0)
+        self.player_optimizers: Mapping[str, Any] = {}
+
+    @abc.abstractmethod
+    def step(self, game: Game) -> None:
+        """Moves every player once."""
+
+    def build(self, game: Game) -> None:
+        """Checks the arguments against the players and makes variables.
+
+        Called once, when the model is compiled. The game has no batch then.
+        """
+
+    def __call__(self, game: Game) -> None:
+        """Plays one step and counts it."""
+        self.step(game)
+        self.iterations.assign_add(1)
+
+    def bind(self, game: Game, optimizers: Mapping[str, Any]) -> None:
+        """Takes the players' optimizers and builds; the model calls this.
+
+        Raises:
+            ValueError: if the strategy is in use in another model, or is not
+                for this number of players.
+        """
+        if self.players not in (None, len(game.players)):
+            raise ValueError(
+                conversation(
+                    f"`{type(self).__name__}` is for {self.players} players.",
+                    received=f"{len(game.players)}: {quoted(game.players)}.",
+                )
+            )
+        if self.built:
+            raise ValueError(
+                conversation(
+                    "A strategy object belongs to one compiled model.",
+                    received=f"a `{type(self).__name__}` that is in use.",
+                    fix=f"pass a new `{type(self).__name__}(...)`.",
+                )
+            )
+        self.player_optimizers = dict(optimizers)
+        self._owned = _Untracked(game.variables)
+        self.build(game)
+        self.built = True
+
+    @property
+    def optimizers(self) -> list[Any]:
+        """The players' Keras optimizers, where Keras' callbacks look."""
+        return list(self.player_optimizers.values())
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All state: the strategy's own, then the players' optimizers'."""
+        own: list[keras.Variable] = list(super().variables)
+        for optimizer in self.optimizers:
+            own.extend(optimizer.variables)
+        return own
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of the first player.
+
+        Setting it sets that of every player.
+        """
+        if not self.player_optimizers:
+            return super().learning_rate
+        return self.optimizers[0].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        for optimizer in self.optimizers:
+            optimizer.learning_rate = learning_rate
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Lets every player's optimizer finish, when `fit` ends."""
+        for name, optimizer in self.player_optimizers.items():
+            optimizer.finalize_variable_values(list(self._owned.value[name]))
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves the strategy's own state; the players' is saved on its own."""
+        for number, variable in enumerate(super().variables):
+            store[str(number)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads what `save_own_variables` saved.
+
+        Raises:
+            ValueError: if the number of variables differs.
+        """
+        own = super().variables
+        if len(store.keys()) != len(own):
+            raise ValueError(
+                conversation(
+                    f"The saved state is not one of this "
+                    f"`{type(self).__name__}`.",
+                    expected=f"{len(own)} variables.",
+                    received=f"{len(store.keys())}.",
+                )
+            )
+        for number, variable in enumerate(own):
+            variable.assign(store[str(number)])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {}
+
+
+class _Untracked:
+    """Keeps a value out of the sight of Keras' variable tracking."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
