@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 
 from adversarial.errors import conversation, quoted, unknown
-from adversarial.player import Player, Players, assign_state
+from adversarial.player import Player, Players, assign_state, children_of
 
 VALID_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 
@@ -68,25 +68,70 @@ def assemble(
         owned = _variables(name, params[name])
         players.append(Player(name, models[name], owned))
     result = Players(players)
+    check_names(result)
     _check_ownership(result)
     assign_state(result)
     return result
 
 
+def check_names(players: Players) -> None:
+    """Refuses players and outputs whose logs or targets would be confused.
+
+    Outputs whose names are not known yet are not looked at.
+
+    Raises:
+        ValueError: if two of the names `{player}` and `{player}_{output}` are
+            the same.
+    """
+    taken: dict[str, str] = {}
+    for player in players.values():
+        mine = {player.name: f"player '{player.name}'"}.items()
+        outputs = (
+            (f"{player.name}_{name}", f"output '{name}' of '{player.name}'")
+            for name in player.output_names or ()
+        )
+        for name, meaning in (*mine, *outputs):
+            if name in taken:
+                twice = taken[name] == meaning
+                raise ValueError(
+                    conversation(
+                        "Players and their outputs must have different names: "
+                        "targets and logs are named `{player}_{output}`.",
+                        received=f"'{name}' for {taken[name]} and "
+                        f"{'again' if twice else f'for {meaning}'}.",
+                        fix="name the outputs with a dict, "
+                        '`keras.Model(inputs, {"yfake": ..., "yreal": ...})`.'
+                        if twice
+                        else "rename the player or the output.",
+                    )
+                )
+            taken[name] = meaning
+
+
 def _names(
     player_models: Any, player_params: Any, player_names: Sequence[str] | None
 ) -> list[str]:
-    if player_names is None:
-        for given in (player_models, player_params):
-            if isinstance(given, Mapping):
-                player_names = list(given)
-                break
-        else:
-            player_names = [f"player_{i}" for i in range(len(player_params))]
-    names = list(player_names)
+    dicts = [
+        x for x in (player_models, player_params) if isinstance(x, Mapping)
+    ]
+    if player_names is None and dicts:
+        names = list(dicts[0])
+    elif player_names is None:
+        _check_listed(player_params, "player_params")
+        names = [f"player_{i}" for i in range(len(player_params))]
+    elif isinstance(player_names, list | tuple):
+        names = list(player_names)
+    else:
+        raise TypeError(
+            conversation(
+                "`player_names` must be a list of names.",
+                received=f"{player_names!r} of type "
+                f"`{type(player_names).__name__}`.",
+            )
+        )
     if not names:
         raise ValueError(
-            conversation("A game needs at least one player.", received="none.")
+            conversation("A game must have a player.", received="none.")
         )
     for name in names:
         if not isinstance(name, str) or not VALID_NAME.fullmatch(name):
@@ -94,6 +139,14 @@ def _names(
                 conversation(
                     "A player's name must begin with a letter and hold only "
                     "letters, digits, '_', '-' and '.'.",
+                    received=f"{name!r}.",
+                )
+            )
+        if name == "val" or name.startswith("val_"):
+            raise ValueError(
+                conversation(
+                    "A player's name must not begin with 'val_': so begin the "
+                    "logs of `validation_data`.",
                     received=f"{name!r}.",
                 )
             )
@@ -123,14 +176,7 @@ def _by_name(given: Any, names: Sequence[str], argument: str) -> dict[str, Any]:
                 )
             )
         return dict(given)
-    if isinstance(given, keras.Layer) or not isinstance(given, list | tuple):
-        raise TypeError(
-            conversation(
-                f"`{argument}` must be a list or a dict with one entry per "
-                "player.",
-                received=f"{given!r} of type `{type(given).__name__}`.",
-            )
-        )
+    _check_listed(given, argument)
     if len(given) != len(names):
         raise ValueError(
             conversation(
@@ -142,6 +188,17 @@ def _by_name(given: Any, names: Sequence[str], argument: str) -> dict[str, Any]:
     return dict(zip(names, given, strict=True))
 
 
+def _check_listed(given: Any, argument: str) -> None:
+    if not isinstance(given, list | tuple):
+        raise TypeError(
+            conversation(
+                f"`{argument}` must be a list or a dict with one entry per "
+                "player.",
+                received=f"{given!r} of type `{type(given).__name__}`.",
+            )
+        )
+
+
 def _check_network(name: str, network: Any) -> None:
     if not isinstance(network, keras.Model):
         raise TypeError(
@@ -150,19 +207,30 @@ def _check_network(name: str, network: Any) -> None:
                 received=f"{network!r} of type `{type(network).__name__}`.",
             )
         )
-    unbuilt = [network] if not network.built else []
-    unbuilt += [layer for layer in network.layers if not layer.built]
-    if unbuilt:
+    unbuilt = next(_unbuilt(network), None)
+    if unbuilt is not None:
         raise ValueError(
             conversation(
-                f"The network of player '{name}' must be built: its "
-                "variables do not exist yet.",
-                received=f"'{unbuilt[0].name}' of type "
-                f"`{type(unbuilt[0]).__name__}`, which was never called.",
+                f"The network of player '{name}' must be built, with all "
+                "layers in it.",
+                received=f"'{unbuilt.name}' of type "
+                f"`{type(unbuilt).__name__}`, which was never called and has "
+                "no variables yet.",
                 fix="begin the model with `keras.Input(shape)`, or call it "
                 "once on a batch.",
             )
         )
+
+
+def _unbuilt(layer: keras.Layer) -> Iterator[keras.Layer]:
+    """Finds unbuilt layers at any depth; Keras' own layers know their own."""
+    if not layer.built:
+        yield layer
+    elif isinstance(layer, keras.Model) or not type(
+        layer
+    ).__module__.startswith("keras."):
+        for child in children_of(layer):
+            yield from _unbuilt(child)
 
 
 def _variables(name: str, given: Any) -> list[keras.Variable]:
@@ -218,7 +286,7 @@ def _check_ownership(players: Players) -> None:
                         "A parameter must have one owner.",
                         received=f"'{variable.path}', owned by "
                         f"'{owner[id(variable)]}' and '{player.name}'.",
-                        fix="take it out of one player's `player_params`.",
+                        fix="leave it out of one player's `player_params`.",
                     )
                 )
             owner[id(variable)] = player.name

@@ -12,7 +12,6 @@ from adversarial.errors import conversation, quoted, unknown
 from adversarial.player import Player, Players
 
 Tensor = Any
-SPARSE_LOSSES = ("SparseCategoricalCrossentropy",)
 
 
 @dataclass(frozen=True)
@@ -76,57 +75,6 @@ def split_batch(
     return Batch(x, y, sample_weight, dealt, weights)
 
 
-def check_shapes(
-    player: Player, losses: list[Any], targets: list[Any], outputs: list[Any]
-) -> None:
-    """Refuses targets that a Keras loss would silently broadcast.
-
-    Only losses that Keras ships are judged; what a user's own loss does with
-    its targets is its own affair.
-
-    Raises:
-        ValueError: if a target's shape does not fit the output's.
-    """
-    rows = zip(player.targets, losses, targets, outputs, strict=True)
-    for name, loss, y, y_pred in rows:
-        if loss is None or y is None:
-            continue
-        resolved = keras.losses.get(loss)
-        kind = type(resolved).__name__
-        module = getattr(resolved, "__module__", type(resolved).__module__)
-        if not (module or "").startswith("keras."):
-            continue
-        sparse = kind in SPARSE_LOSSES or "sparse" in getattr(
-            resolved, "__name__", ""
-        )
-        expected = tuple(y_pred.shape)
-        if sparse:
-            expected = (*expected[:-1], 1)
-        if not _fits(tuple(y.shape), expected):
-            raise ValueError(
-                conversation(
-                    f"The target '{name}' does not have the shape of its "
-                    "output.",
-                    expected=f"{expected}, where None is the batch size.",
-                    received=f"{tuple(y.shape)}.",
-                    fix="reshape the target.",
-                )
-            )
-
-
-def _fits(
-    shape: tuple[int | None, ...], expected: tuple[int | None, ...]
-) -> bool:
-    if len(shape) == len(expected) - 1 and expected[-1] == 1:
-        shape = (*shape, 1)
-    if len(shape) == len(expected) + 1 and shape[-1] == 1:
-        shape = shape[:-1]
-    return len(shape) == len(expected) and all(
-        a is None or b is None or a == b
-        for a, b in zip(shape, expected, strict=True)
-    )
-
-
 def _deal(
     players: Players, values: Any, what: str
 ) -> dict[str, list[Any] | None]:
@@ -168,13 +116,13 @@ def _deal_dict(
     for name in values:
         if name not in players.targets:
             raise unknown(f"target in `{what}`", name, players.targets)
-    missing = [name for name in players.targets if name not in values]
+    missing = [name for name in players.targets if values.get(name) is None]
     if missing and what == "y":
         raise ValueError(
             conversation(
                 f"`{what}` must hold one entry per target.",
                 expected=f"{quoted(players.targets)}.",
-                received=f"{quoted(values)}; {quoted(missing)} missing.",
+                received=f"none for {quoted(missing)}.",
             )
         )
     return {
@@ -188,7 +136,8 @@ def _player_entries(player: Player, part: Any, what: str) -> list[Any]:
         names = player.output_names or []
         for key in part:
             if key not in names:
-                raise unknown(f"output in `{what}`", key, names)
+                kind = f"output of '{player.name}' in `{what}`"
+                raise unknown(kind, key, names)
         return [part.get(name) for name in names]
     flat = list(keras.tree.flatten(part))
     if len(flat) != len(player.targets):

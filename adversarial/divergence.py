@@ -82,4 +82,5 @@ class DivergenceMonitor:
         players = [n for n, b in zip(self.players, bad, strict=True) if b]
         if self.raises:
             raise GameDivergedError(players, step - 1)
-        warnings.warn(divergence(players, step - 1), stacklevel=2)
+        fix = "look for NaN in the batch, or lower the learning rates."
+        warnings.warn(divergence(players, step - 1, fix), stacklevel=2)

@@ -5,30 +5,38 @@ from collections.abc import Iterable
 
 
 class GameDivergedError(ArithmeticError):
-    """A player's loss became infinite or NaN during training.
+    """A player's loss or gradient became infinite or NaN in training.
 
     The weights are those from before the step that is named.
 
     Attributes:
-        players: Names of the players whose loss was not finite.
+        players: Names of the players whose loss or gradient it was.
         step: Number of the training step (the first step is 0).
     """
 
     def __init__(self, players: Iterable[str], step: int) -> None:
         self.players = tuple(players)
         self.step = step
-        super().__init__(divergence(self.players, step))
+        super().__init__(
+            divergence(
+                self.players,
+                step,
+                fix="look for NaN in the batch, lower the learning rates, or "
+                'compile with `on_nonfinite="warn"` to skip such steps.',
+            )
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[str, ...], int]]:
+        return type(self), (self.players, self.step)
 
 
-def divergence(players: Iterable[str], step: int) -> str:
-    """Says whose loss was not finite, and when."""
-    named = quoted(players)
+def divergence(players: Iterable[str], step: int, fix: str) -> str:
+    """Says who was not finite, when, and what to do about it."""
     return conversation(
-        f"The loss of {named} was not finite at training step {step}.",
-        received="a loss that is NaN or infinite; the step was not made and "
-        "the weights are those from before it.",
-        fix="look for bad values in the batch, lower the learning rate, or "
-        'compile with `on_nonfinite="warn"` to skip such steps.',
+        "The loss and the gradient of every player must be finite.",
+        received=f"NaN or infinity for {quoted(players)} at training step "
+        f"{step}. The step was not made: the weights are those from before it.",
+        fix=fix,
     )
 
 
@@ -75,8 +83,9 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
         known: All names that exist.
     """
     known = list(known)
-    near = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.5)
-    fix = f"did you mean '{near[0]}'?" if near else None
+    lower = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.5)
+    fix = f"did you mean '{lower[near[0]]}'?" if near else None
     return ValueError(
         conversation(
             f"Unknown {kind}: {name!r}.",

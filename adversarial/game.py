@@ -59,12 +59,14 @@ class Game:
         self._start: Joint | None = None
         self._state = read_all(evaluator.state) if batch else {}
         self._noise = read_all(evaluator.noise) if batch else {}
+        self._start_state = dict(self._state)
         self._next_noise: Values = {}
         self._reported: dict[str, Evaluation] = {}
         self._fresh: dict[str, Values] = {}
         self._finite: list[tuple[str, Tensor]] = []
-        self._finite_at_first_move = 0
+        self._trusted: Joint | None = None
         self._moved: set[str] = set()
+        self._early: set[str] = set()
         self._outcome: Outcome | None = None
 
     @property
@@ -125,12 +127,15 @@ class Game:
         _, gradients = backend.own_gradients(evaluate, point.only(names))
         for name in names:
             self._players[name].check_gradients(gradients[name])
-        return Joint(
+        field = Joint(
             {
                 name: [_over(g, scales[name]) for g in gradients[name]]
                 for name in names
             }
         )
+        if at is None and not self._moved:
+            self._trusted = field
+        return field
 
     def cross_gradient(
         self, of: str, wrt: str, at: Joint | None = None
@@ -235,12 +240,17 @@ class Game:
 
         Each player's Keras optimizer is given its block as the gradient, and
         the player's own state (moving statistics, say) takes the values it
-        found at the real point, once per step. If any loss so far in this
-        step was not finite, nobody moves.
+        found at the real point, once per step. Nobody moves if a loss before
+        the step, or a direction that does not come straight from there, is
+        not finite; if that shows only after other players' moves, these are
+        taken back.
         """
         self._report()
-        if not self._moved:
-            self._finite_at_first_move = len(self._finite)
+        if direction is not self._trusted:
+            self._finite += [
+                (name, backend.all_finite(block))
+                for name, block in direction.items()
+            ]
         commits: Values = {}
         for name in direction:
             if name not in self._moved and self._players[name].update_state:
@@ -252,7 +262,10 @@ class Game:
             for variable, value in commits.values():
                 variable.assign(value)
 
-        backend.when(self._all_finite(), move)
+        ok = self._all_finite()
+        backend.when(ok, move)
+        if self._moved and direction is not self._trusted:
+            self._early = set(self._moved)
         self._moved.update(direction)
         self._state.update(commits)
         self._point = self.point | self._read(direction)
@@ -288,7 +301,7 @@ class Game:
         """Ends the step and says what it reports; the model calls this."""
         if self._outcome is None:
             self._report()
-            if self._moved and len(self._finite) > self._finite_at_first_move:
+            if self._early:
                 self._take_back_unless(self._all_finite())
             for variable, value in {**self._noise, **self._next_noise}.values():
                 variable.assign(value)
@@ -327,15 +340,14 @@ class Game:
                 )
             )
         evaluation = self._evaluator(self._batch, names, values)
-        self._finite += [
-            (n, ops.isfinite(x)) for n, x in evaluation.losses.items()
-        ]
         self._next_noise = {**evaluation.noise, **self._next_noise}
         if at is None:
             self._fresh.update(evaluation.state)
             if not self._moved:
-                for name in evaluation.losses:
-                    self._reported.setdefault(name, evaluation)
+                for name, loss in evaluation.losses.items():
+                    if name not in self._reported:
+                        self._reported[name] = evaluation
+                        self._finite.append((name, ops.isfinite(loss)))
         return evaluation
 
     def _report(self) -> None:
@@ -355,10 +367,12 @@ class Game:
         start = self._start or self.point
 
         def take_back() -> None:
-            for name in self._moved:
+            for name in self._early:
                 pairs = zip(self.variables[name], start[name], strict=True)
                 for variable, value in pairs:
                     variable.assign(value)
+                for variable in self._players[name].state:
+                    variable.assign(self._start_state[id(variable)][1])
 
         backend.when(ops.logical_not(ok), take_back)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from keras import ops
 
+from adversarial.errors import conversation
+
 Tensor = Any
 Block = tuple[Tensor | None, ...]
 
@@ -19,8 +21,9 @@ class Joint(Mapping[str, Block]):
     structural zero: it adds nothing, and the variable is left alone when the
     vector is applied.
 
-    A vector may cover only some of the players. `a | b` takes the blocks of
-    `b` where it has them and those of `a` elsewhere.
+    A vector may cover only some of the players; in sums and inner products
+    the blocks that it lacks are zero. `a | b` takes the blocks of `b` where it
+    has them and those of `a` elsewhere.
 
     Args:
         blocks: A tuple of tensors (or `None`) by player name.
@@ -51,7 +54,7 @@ class Joint(Mapping[str, Block]):
         """Applies a function to every tensor; `None` stays `None`."""
         return Joint(
             {
-                name: (None if x is None else function(x) for x in block)
+                name: [None if x is None else function(x) for x in block]
                 for name, block in self._blocks.items()
             }
         )
@@ -67,10 +70,12 @@ class Joint(Mapping[str, Block]):
 
     def __mul__(self, scale: Any) -> Joint:
         """Multiplies by a number, or by one number per player."""
+        if isinstance(scale, Joint):
+            return NotImplemented
         if isinstance(scale, Mapping):
             return Joint(
                 {
-                    name: (_scaled(x, scale[name]) for x in block)
+                    name: [_scaled(x, scale[name]) for x in block]
                     for name, block in self._blocks.items()
                 }
             )
@@ -79,13 +84,15 @@ class Joint(Mapping[str, Block]):
     __rmul__ = __mul__
 
     def __truediv__(self, scale: Any) -> Joint:
-        return self.map(lambda x: x / ops.cast(scale, x.dtype))
+        """Divides by a number."""
+        return self.map(lambda x: x / _like(x, scale))
 
     def dot(self, other: Joint) -> Tensor:
         """Returns the inner product over all players, a scalar tensor."""
         terms = [
             ops.sum(a * b)
             for name in self
+            if name in other
             for a, b in zip(self[name], other[name], strict=True)
             if a is not None and b is not None
         ]
@@ -100,7 +107,20 @@ class Joint(Mapping[str, Block]):
         return [x for block in self._blocks.values() for x in block]
 
     def pack(self, entries: Iterable[Tensor | None]) -> Joint:
-        """Returns a vector of this one's shape made of flat entries."""
+        """Returns a vector of this one's shape made of flat entries.
+
+        Raises:
+            ValueError: if their number is another.
+        """
+        entries = list(entries)
+        if len(entries) != len(self.flatten()):
+            raise ValueError(
+                conversation(
+                    "A joint vector is packed from one entry per variable.",
+                    expected=f"{len(self.flatten())}.",
+                    received=f"{len(entries)}.",
+                )
+            )
         flat = iter(entries)
         return Joint(
             {name: [next(flat) for _ in self[name]] for name in self._blocks}
@@ -111,12 +131,12 @@ class Joint(Mapping[str, Block]):
         other: Joint,
         function: Callable[[Tensor | None, Tensor | None], Tensor | None],
     ) -> Joint:
-        return Joint(
-            {
-                name: map(function, block, other[name])
-                for name, block in self._blocks.items()
-            }
-        )
+        def block(name: str) -> Block:
+            a = self.get(name) or (None,) * len(other[name])
+            b = other.get(name) or (None,) * len(self[name])
+            return tuple(function(*ab) for ab in zip(a, b, strict=True))
+
+        return Joint({name: block(name) for name in {**self, **other}})
 
 
 def _plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
@@ -126,4 +146,9 @@ def _plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
 
 
 def _scaled(x: Tensor | None, scale: Any) -> Tensor | None:
-    return None if x is None else x * ops.cast(scale, x.dtype)
+    return None if x is None else x * _like(x, scale)
+
+
+def _like(x: Tensor, scale: Any) -> Tensor:
+    """The scale in the precision of `x`: a Python number is not rounded."""
+    return ops.convert_to_tensor(scale, dtype=x.dtype)

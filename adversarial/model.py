@@ -7,24 +7,24 @@ from typing import Any
 
 import keras
 
-from adversarial import backend, optimizers
+from adversarial import optimizers
 from adversarial.assembly import assemble
-from adversarial.backend.graph import record, replay
-from adversarial.backend.random_state import is_random_state
-from adversarial.batch import Batch, split_batch
 from adversarial.callbacks.player_progress import PlayerProgress
-from adversarial.deal import deal, deal_optimizers
+from adversarial.deal import deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
 from adversarial.errors import conversation, unknown
 from adversarial.evaluation import Evaluator, Outcome, read_all
 from adversarial.game import Game
-from adversarial.losses.adversarial_loss import AdversarialLoss
-from adversarial.objective import Objective
 from adversarial.optimizers import AdversarialOptimizer
 from adversarial.registry import PACKAGE
+from adversarial.saving import (
+    load_random_state,
+    players_arguments,
+    players_config,
+    save_random_state,
+)
+from adversarial.scoreboard import Scoreboard
 from adversarial.summary import player_table
-
-DEALT = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -94,9 +94,8 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         )
         self.networks = self.players.networks
         self.built = True
-        self._total = keras.metrics.Mean(name="loss")
         self._compiled_with: dict[str, Any] = {}
-        self._whole_loss: AdversarialLoss | None = None
+        self._scores: Scoreboard | None = None
         self._monitor: DivergenceMonitor | None = None
 
     def compile(
@@ -133,7 +132,11 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
             weighted_metrics: The same, weighted by the sample weights.
             run_eagerly: Whether to run without compiling, to debug.
             steps_per_execution: Batches per call of the compiled function.
-            jit_compile: Whether to use XLA; `"auto"` as in Keras.
+            jit_compile: Whether to use XLA for the whole step. `"auto"` is
+                as in Keras: yes on accelerators where the model allows it. On
+                a CPU, where that is no, `"auto"` still compiles the updates
+                of Keras' own optimizers in games of several players, which
+                changes nothing beyond the last bits; `False` does not.
             auto_scale_loss: Whether, under `mixed_float16`, every player gets
                 a loss scale of its own.
             on_nonfinite: What to do about a loss that is NaN or infinite.
@@ -160,19 +163,12 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
             if name not in self.players:
                 raise unknown("player in `update_state`", name, self.players)
         monitor = DivergenceMonitor(list(self.players), on_nonfinite)
-        self._compiled_with = given
-        self._whole_loss = loss if isinstance(loss, AdversarialLoss) else None
-        if all(p.output_names is not None for p in self.players.values()):
-            self._make_objectives()
+        scores = Scoreboard(
+            self.players, given, skips_bad=on_nonfinite == "warn"
+        )
         strategy.bind(Game(Evaluator(self.players)), each)
-        scaled = auto_scale_loss and _computes_in_float16(self)
-        for name, optimizer in each.items():
-            if scaled and not _is_scaled(optimizer):
-                optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-            player = self.players[name]
-            player.optimizer = optimizer
-            player.update_state = update.get(name, True)
-            optimizer.build(list(player.variables))
+        fuse = jit_compile == "auto" and not run_eagerly
+        equip(self.players, each, update, scaled=auto_scale_loss, fuse=fuse)
         strategy.player_optimizers = {
             name: p.optimizer for name, p in self.players.items()
         }
@@ -185,6 +181,8 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         )
         self.optimizer: AdversarialOptimizer = strategy
         self._monitor = monitor
+        self._scores = scores
+        self._compiled_with = given
         given["adversarial_optimizer"] = strategy
         given["player_optimizers"] = each
 
@@ -206,20 +204,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
                 any of `loss`, `loss_weights`, `metrics`, `weighted_metrics`.
             **kwargs: Any other argument of `compile`.
         """
-        dealt: dict[str, Any] = {"loss": loss}
-        if player_compile_kwargs is not None:
-            if not isinstance(player_compile_kwargs, Mapping):
-                player_compile_kwargs = dict(
-                    zip(self.players, player_compile_kwargs, strict=True)
-                )
-            dealt["loss"] = dict.fromkeys(self.players, loss)
-            for name, own in player_compile_kwargs.items():
-                for argument, value in (own or {}).items():
-                    if argument not in DEALT:
-                        raise unknown(
-                            "entry of `player_compile_kwargs`", argument, DEALT
-                        )
-                    dealt.setdefault(argument, {})[name] = value
+        dealt = deal_kwargs(self.players, loss, player_compile_kwargs)
         self.compile(
             adversarial_optimizer, player_optimizers, **dealt, **kwargs
         )
@@ -242,10 +227,10 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Plays one step of the strategy on a batch."""
-        batch = self._batch(data, training=True)
-        monitor = self._require_monitor()
+        scores, monitor = self._compiled()
+        batch = scores.deal(data, training=True)
         game = Game(
-            Evaluator(self.players, self._whole_loss),
+            Evaluator(self.players, scores.whole_loss),
             batch,
             permitted=monitor.permitted(),
         )
@@ -253,26 +238,27 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         self.optimizer(game)
         outcome = game.finish()
         monitor.note(list(outcome.finite.values()), step)
-        return self._log(batch, outcome)
+        return scores.log(batch, outcome)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluates every player on a batch."""
-        batch = self._batch(data, training=False)
-        evaluator = Evaluator(self.players, self._whole_loss, training=False)
+        scores, _ = self._compiled()
+        batch = scores.deal(data, training=False)
+        evaluator = Evaluator(self.players, scores.whole_loss, training=False)
         values = read_all([*evaluator.state, *evaluator.noise])
         for player in self.players.values():
             values |= read_all(player.variables)
         found = evaluator(batch, list(self.players), values)
         for variable, value in found.noise.values():
             variable.assign(value)
-        return self._log(batch, Outcome(found.losses, found.outputs, {}))
+        return scores.log(batch, Outcome(found.losses, found.outputs, {}))
 
     def make_train_function(self, force: bool = False) -> Any:
         """Makes the train function, which looks out for bad losses."""
         before = self.train_function
         super().make_train_function(force)
         if self.train_function is not before:
-            monitor = self._require_monitor()
+            _, monitor = self._compiled()
             self.train_function = monitor.wrap(self.train_function)
         return self.train_function
 
@@ -293,7 +279,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
             GameDivergedError: at the first loss that is not finite, unless
                 compiled with `on_nonfinite="warn"`.
         """
-        self._require_monitor()
+        self._compiled()
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = list(keras.tree.flatten(callbacks or []))
             bars = keras.callbacks.ProgbarLogger
@@ -310,21 +296,21 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
             A dict by name with `return_dict=True`, else a list in the order
             of `metrics_names`.
         """
-        self._require_monitor()
+        self._compiled()
         as_dict = kwargs.pop("return_dict", False)
         logs = super().evaluate(*args, return_dict=True, **kwargs)
         return logs if as_dict else [logs[n] for n in self.metrics_names]
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Plays one step as `keras.Model.train_on_batch` does; see there."""
-        self._require_monitor()
+        self._compiled()
         as_dict = kwargs.pop("return_dict", False)
         logs = super().train_on_batch(*args, return_dict=True, **kwargs)
         return logs if as_dict else [logs[n] for n in self.metrics_names]
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates a batch as `keras.Model.test_on_batch` does; see there."""
-        self._require_monitor()
+        self._compiled()
         as_dict = kwargs.pop("return_dict", False)
         logs = super().test_on_batch(*args, return_dict=True, **kwargs)
         return logs if as_dict else [logs[n] for n in self.metrics_names]
@@ -337,11 +323,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The mean of the total loss, then the metrics of each player."""
-        found = [self._total]
-        for player in self.players.values():
-            if hasattr(player, "objective"):
-                found.extend(player.objective.metrics)
-        return found
+        return self._scores.metrics if self._scores else []
 
     @property
     def metrics_names(self) -> list[str]:
@@ -350,11 +332,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Returns the current value of every log."""
-        logs = {"loss": self._total.result()}
-        for player in self.players.values():
-            if hasattr(player, "objective"):
-                logs.update(player.objective.results())
-        return logs
+        return self._scores.results() if self._scores else {}
 
     def summary(self, print_fn: Any = None, **kwargs: Any) -> None:
         """Prints a table of the players, then Keras' summary of each network.
@@ -369,61 +347,20 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the networks, each layer once, and who owns what."""
-        variables = self._all_variables()
-        numbers = {id(v): i for i, v in enumerate(variables)}
-        networks = {id(n): i for i, n in enumerate(self.networks)}
-        return {
-            "name": self.name,
-            "networks": record(self.networks),
-            "variables": [[v.name, list(v.shape)] for v in variables],
-            "players": [
-                {
-                    "name": p.name,
-                    "network": networks[id(p.network)],
-                    "variables": [numbers[id(v)] for v in p.variables],
-                }
-                for p in self.players.values()
-            ],
-        }
+        return {"name": self.name, **players_config(self.players)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> AdversarialModel:
         """Remakes the model; layers that players share stay shared.
 
         Raises:
-            ValueError: if the networks came back with other variables.
+            ValueError: if the networks come back with other variables.
         """
-        networks = replay(config["networks"])
-        found = {id(v): v for n in networks for v in n.variables}
-        variables = list(found.values())
-        shapes = [[v.name, list(v.shape)] for v in variables]
-        if shapes != [list(entry) for entry in config["variables"]]:
-            raise ValueError(
-                conversation(
-                    "The networks were not remade as they were saved.",
-                    expected=f"{len(config['variables'])} variables.",
-                    received=f"{len(shapes)} variables, or other shapes.",
-                    fix="in `get_config` of your own layers and models, "
-                    "describe everything that makes variables.",
-                )
-            )
-        saved = config["players"]
-        models = [networks[entry["network"]] for entry in saved]
-        one = len(networks) == 1
-        return cls(
-            base_model=networks[0] if one else None,
-            player_models=None if one else models,
-            player_params=[
-                [variables[i] for i in entry["variables"]] for entry in saved
-            ],
-            player_names=[entry["name"] for entry in saved],
-            name=config["name"],
-        )
+        return cls(name=config["name"], **players_arguments(config))
 
     def save_own_variables(self, store: Any) -> None:
         """Saves the random state of the networks, which Keras leaves out."""
-        for number, variable in enumerate(self._random_state()):
-            store[str(number)] = variable.numpy()
+        save_random_state(self.networks, store)
 
     def load_own_variables(self, store: Any) -> None:
         """Loads the random state of the networks.
@@ -431,17 +368,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         Raises:
             ValueError: if the networks have another number of random states.
         """
-        found = self._random_state()
-        if len(store.keys()) != len(found):
-            raise ValueError(
-                conversation(
-                    "The saved random state is not one of these networks.",
-                    expected=f"{len(found)} states.",
-                    received=f"{len(store.keys())}.",
-                )
-            )
-        for number, variable in enumerate(found):
-            variable.assign(store[str(number)])
+        load_random_state(self.networks, store)
 
     def get_compile_config(self) -> dict[str, Any]:
         """Returns the arguments of `compile`, for saving."""
@@ -456,15 +383,8 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         """Compiles as it was compiled when it was saved."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
-    def _all_variables(self) -> list[keras.Variable]:
-        found = {id(v): v for n in self.networks for v in n.variables}
-        return list(found.values())
-
-    def _random_state(self) -> list[keras.Variable]:
-        return [v for v in self._all_variables() if is_random_state(v)]
-
-    def _require_monitor(self) -> DivergenceMonitor:
-        if self._monitor is None:
+    def _compiled(self) -> tuple[Scoreboard, DivergenceMonitor]:
+        if self._scores is None or self._monitor is None:
             raise ValueError(
                 conversation(
                     "The model must be compiled first.",
@@ -472,73 +392,4 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
                     "player_optimizers, loss)`.",
                 )
             )
-        return self._monitor
-
-    def _make_objectives(self) -> None:
-        for player in self.players.values():
-            dealt = {
-                argument: deal(self.players, player, given, argument)
-                for argument in DEALT
-                if not isinstance(
-                    given := self._compiled_with[argument], AdversarialLoss
-                )
-            }
-            player.objective = Objective(
-                player.name, player.output_names or [], **dealt
-            )
-
-    def _batch(self, data: Any, *, training: bool) -> Batch:
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        objectives = [
-            getattr(p, "objective", None) for p in self.players.values()
-        ]
-        ready = all(o is not None and o.ready for o in objectives)
-        outputs = {}
-        if not ready:
-            outputs = self._probe(x, training=training)
-            if None in objectives:
-                with backend.concrete():
-                    self._make_objectives()
-        needed = any(
-            p.objective.reads_loss or p.objective.reads_metrics
-            for p in self.players.values()
-        )
-        batch = split_batch(self.players, x, y, sample_weight, targets=needed)
-        for name, found in outputs.items():
-            self.players[name].objective.prepare(
-                batch.targets.get(name), found, batch.weights.get(name)
-            )
-        return batch
-
-    def _probe(self, x: Any, *, training: bool) -> dict[str, list[Any]]:
-        """Calls every network once for the shapes of its outputs."""
-        outputs = {}
-        for player in self.players.values():
-            with keras.StatelessScope():
-                outputs[player.name] = player.call(x, training=training)
-        return outputs
-
-    def _log(self, batch: Batch, outcome: Outcome) -> dict[str, Any]:
-        total = sum(outcome.losses.values())
-        size = keras.ops.shape(next(iter(outcome.outputs.values()))[0])[0]
-        self._total.update_state(total, sample_weight=size)
-        for name, player in self.players.items():
-            player.objective.update(
-                batch.targets.get(name),
-                outcome.outputs[name],
-                batch.weights.get(name),
-                loss=outcome.losses[name],
-            )
-        return self.get_metrics_result()
-
-
-def _computes_in_float16(model: keras.Model) -> bool:
-    return any(
-        layer.compute_dtype == "float16"
-        for network in model.networks
-        for layer in [network, *network.layers]
-    )
-
-
-def _is_scaled(optimizer: Any) -> bool:
-    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        return self._scores, self._monitor

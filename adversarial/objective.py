@@ -8,8 +8,17 @@ import keras
 from keras import ops
 
 from adversarial import backend
+from adversarial.errors import conversation
+from adversarial.registry import snake_case
 
 Tensor = Any
+SPARSE = (
+    "sparse_categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
+)
+"""Losses whose targets are numbers of classes, without the last axis."""
+UNLIKE = ("ctc", "circle", "crossentropy", "ce", "loss_function_wrapper")
+"""Losses whose targets need not look like the outputs."""
 
 
 class Objective(keras.Model):  # type: ignore[misc]
@@ -38,9 +47,20 @@ class Objective(keras.Model):  # type: ignore[misc]
         weighted_metrics: list[Any] | None = None,
     ) -> None:
         super().__init__(name=f"{player}_objective")
+        if loss is None and loss_weights is not None:
+            raise ValueError(
+                conversation(
+                    "`loss_weights` must weigh the losses that `loss` gives "
+                    "the outputs.",
+                    received=f"`loss_weights` for player '{player}', whose "
+                    "outputs have no such losses.",
+                    fix="leave `loss_weights` out.",
+                )
+            )
         self.player = player
         self.single = len(outputs) == 1
         self.output_names = [f"{player}_{name}" for name in outputs]
+        self.given_losses = loss
         self.reads_loss = loss is not None
         self.reads_metrics = bool(metrics or weighted_metrics)
         self.ready = False
@@ -56,13 +76,14 @@ class Objective(keras.Model):  # type: ignore[misc]
         """Creates the metrics' variables, once, from a batch of zeros."""
         if self.ready:
             return
+        self._check(targets, outputs)
         with backend.concrete():
             y, y_pred, w = (
                 None if part is None else [_zeros(x) for x in part]
                 for part in (targets, outputs, weights)
             )
             if self.reads_loss:
-                self.loss_of(y, y_pred, w)
+                self._loss_of(y, y_pred, w)
             self.update(y, y_pred, w, loss=ops.zeros(()))
             self.reset_metrics()
         self.ready = True
@@ -72,13 +93,12 @@ class Objective(keras.Model):  # type: ignore[misc]
 
         Outside a `keras.StatelessScope` it also updates the mean of each
         output's loss.
+
+        Raises:
+            ValueError: if a target does not have the shape of its output.
         """
-        return self.compute_loss(
-            x=None,
-            y=self._packed(targets),
-            y_pred=self._packed(outputs),
-            sample_weight=self._packed(weights),
-        )
+        self._check(targets, outputs)
+        return self._loss_of(targets, outputs, weights)
 
     def update(
         self, targets: Any, outputs: Any, weights: Any, *, loss: Tensor
@@ -88,7 +108,7 @@ class Objective(keras.Model):  # type: ignore[misc]
         tracker = next(m for m in self.metrics if m.name == "loss")
         tracker.update_state(loss * backend.replicas(), sample_weight=size)
         if self.reads_loss and not self.single:
-            self.loss_of(targets, outputs, weights)
+            self._loss_of(targets, outputs, weights)
         if self.reads_metrics:
             self.compute_metrics(
                 None,
@@ -106,8 +126,87 @@ class Objective(keras.Model):  # type: ignore[misc]
             for name, value in values.items()
         }
 
+    def _loss_of(self, targets: Any, outputs: Any, weights: Any) -> Tensor:
+        return self.compute_loss(
+            x=None,
+            y=self._packed(targets),
+            y_pred=self._packed(outputs),
+            sample_weight=self._packed(weights),
+        )
+
+    def _check(self, targets: Any, outputs: Any) -> None:
+        if self.given_losses is not None:
+            check_shapes(self.output_names, self.given_losses, targets, outputs)
+
     def _packed(self, values: list[Any] | None) -> Any:
         return values[0] if values is not None and self.single else values
+
+
+def check_shapes(
+    names: list[str], losses: list[Any], targets: list[Any], outputs: list[Any]
+) -> None:
+    """Refuses targets that a Keras loss would silently broadcast.
+
+    Only losses that Keras ships are judged; what a user's own loss does with
+    its targets is its own affair.
+
+    Args:
+        names: The names of the targets.
+        losses: What `compile` was given for each output.
+        targets: The targets.
+        outputs: The outputs.
+
+    Raises:
+        ValueError: if a target's shape does not fit the output's.
+    """
+    for name, loss, y, y_pred in zip(
+        names, losses, targets, outputs, strict=True
+    ):
+        kind = _kind(loss)
+        if y is None or kind is None or kind in UNLIKE:
+            continue
+        expected = tuple(y_pred.shape)
+        if kind in SPARSE:
+            expected = expected[:-1]
+        if not _fits(tuple(y.shape), expected):
+            raise ValueError(
+                conversation(
+                    f"The target '{name}' must have the shape of its output"
+                    f"{' without the last axis' if kind in SPARSE else ''}.",
+                    expected=_shape(expected) + ".",
+                    received=_shape(tuple(y.shape)) + ".",
+                )
+            )
+
+
+def _kind(loss: Any) -> str | None:
+    """The snake_case name of a loss that Keras ships; `None` for others."""
+    if isinstance(loss, str):
+        return snake_case(loss)
+    if not (getattr(loss, "__module__", None) or "").startswith("keras."):
+        return None
+    return snake_case(getattr(loss, "__name__", type(loss).__name__))
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    """Writes a shape, with the word `batch` in the first place."""
+    if not shape:
+        return "a scalar"
+    rest = ["?" if size is None else str(size) for size in shape[1:]]
+    return f"(batch, {', '.join(rest)})" if rest else "(batch,)"
+
+
+def _fits(
+    shape: tuple[int | None, ...], expected: tuple[int | None, ...]
+) -> bool:
+    if len(shape) == len(expected) - 1 and expected[-1] == 1:
+        expected = expected[:-1]
+    if len(shape) == len(expected) + 1 and shape[-1] == 1:
+        shape = shape[:-1]
+    return len(shape) == len(expected) and all(
+        a is None or b is None or a == b
+        for a, b in zip(shape, expected, strict=True)
+    )
 
 
 def _zeros(x: Tensor | None) -> Tensor | None:

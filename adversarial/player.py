@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from adversarial import backend
 from adversarial.backend.random_state import is_random_state
 from adversarial.errors import conversation, quoted
 from adversarial.objective import Objective
@@ -33,6 +34,7 @@ class Player:
         optimizer: Its Keras optimizer; `None` before `compile`.
         objective: Reads its losses and metrics; missing before `compile`.
         update_state: Whether its own moves update `state`.
+        fuse_updates: Whether XLA compiles its optimizer's update by itself.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Player:
         self.optimizer: Any = None
         self.objective: Objective
         self.update_state = True
+        self.fuse_updates = False
         self._warned = False
 
     def __repr__(self) -> str:
@@ -83,13 +86,23 @@ class Player:
     def move(self, gradients: Sequence[Tensor | None]) -> None:
         """Makes the real step of the optimizer with true gradients."""
         scale = self.loss_scale()
-        pairs = [
-            (g if scale is None else g * ops.cast(scale, g.dtype), v)
+        present = [
+            (g if scale is None else g * _like(g, scale), v)
             for g, v in zip(gradients, self.variables, strict=True)
             if g is not None
         ]
-        if pairs:
-            self.optimizer.apply(*map(list, zip(*pairs, strict=True)))
+        if not present:
+            return
+        scaled = [g for g, _ in present]
+        variables = [v for _, v in present]
+
+        def update(*tensors: Tensor) -> None:
+            self.optimizer.apply(list(tensors), variables)
+
+        if self.fuse_updates:
+            backend.fused(update, *scaled)
+        else:
+            update(*scaled)
 
     def check_gradients(self, gradients: Sequence[Tensor | None]) -> None:
         """Complains if the loss does not depend on the parameters.
@@ -207,11 +220,16 @@ def children_of(layer: keras.Layer) -> list[keras.Layer]:
 def output_names(network: keras.Model) -> list[str] | None:
     """Returns the names of a network's outputs, if they are known."""
     if isinstance(network, keras.Sequential):
-        return ["output"]
+        return ["output"] if len(getattr(network, "outputs", ())) == 1 else None
     outputs = getattr(network, "output", None)
     if outputs is None or isinstance(outputs, dict):
         return None if outputs is None else _names_of(outputs)
     return list(getattr(network, "output_names", None) or _names_of(outputs))
+
+
+def _like(x: Tensor, scale: Any) -> Tensor:
+    """The scale in the precision of `x`: a Python number is not rounded."""
+    return ops.convert_to_tensor(scale, dtype=x.dtype)
 
 
 def _names_of(outputs: Any) -> list[str]:

@@ -1,12 +1,13 @@
 """The names under which public classes are saved and found."""
 
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import keras
 
-from adversarial.errors import conversation, unknown
+from adversarial.errors import conversation, quoted, unknown
 
 PACKAGE = "adversarial"
 _Class = TypeVar("_Class", bound=type)
@@ -54,13 +55,14 @@ def get(kind: str, identifier: Any, base: type, noun: str) -> Any:
         noun: What to call it in errors.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: for an unknown name, or the name of a class that needs
+            arguments.
         TypeError: for anything that is not a `base`.
     """
     if isinstance(identifier, str):
         if identifier not in _BY_KIND.get(kind, {}):
             raise unknown(noun, identifier, names(kind))
-        return _BY_KIND[kind][identifier]()
+        return _made_without_arguments(_BY_KIND[kind][identifier], noun)
     if isinstance(identifier, dict):
         identifier = keras.saving.deserialize_keras_object(identifier)
     if not isinstance(identifier, base):
@@ -71,6 +73,28 @@ def get(kind: str, identifier: Any, base: type, noun: str) -> Any:
                 f"or an instance of `{base.__name__}`.",
                 received=f"{identifier!r} of type "
                 f"`{type(identifier).__name__}`.",
+                fix=f"write `{identifier.__name__}(...)`."
+                if isinstance(identifier, type) and issubclass(identifier, base)
+                else None,
             )
         )
     return identifier
+
+
+def _made_without_arguments(cls: type, noun: str) -> Any:
+    needed = [
+        parameter.name
+        for parameter in inspect.signature(cls).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    if needed:
+        raise ValueError(
+            conversation(
+                f"The {noun} '{snake_case(cls.__name__)}' needs arguments.",
+                expected=f"an object made with {quoted(needed)}.",
+                received="only the name.",
+                fix=f"pass `{cls.__name__}({'=..., '.join(needed)}=...)`.",
+            )
+        )
+    return cls()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import keras
+
 from adversarial.player import Player, Players
 
 HEADER = ("Player", "Network", "Parameters owned", "Optimizer")
@@ -24,10 +29,20 @@ def player_table(name: str, players: Players) -> str:
 
 
 def _row(player: Player) -> tuple[str, str, str, str]:
-    size = sum(int(v.shape.num_elements()) for v in player.variables)
+    size = sum(math.prod(v.shape) for v in player.variables)
+    count = len(player.variables)
     return (
         player.name,
         player.network.name,
-        f"{size:,} in {len(player.variables)} variables",
-        type(player.optimizer).__name__ if player.optimizer else "not compiled",
+        f"{size:,} in {count} variable{'s' if count != 1 else ''}",
+        _kind(player.optimizer),
     )
+
+
+def _kind(optimizer: Any) -> str:
+    if optimizer is None:
+        return "not compiled"
+    kind = type(optimizer).__name__
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return f"{kind}({_kind(optimizer.inner_optimizer)})"
+    return kind

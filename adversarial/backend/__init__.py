@@ -30,7 +30,10 @@ if keras.backend.backend() != "tensorflow":
 
 from adversarial.backend.tensorflow import (
     across_replicas as across_replicas,
+    all_finite as all_finite,
     concrete as concrete,
+    fused as fused,
+    fuses_updates as fuses_updates,
     gradient as gradient,
     jvp as jvp,
     own_gradients as own_gradients,

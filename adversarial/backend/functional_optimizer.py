@@ -11,7 +11,6 @@ import warnings
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
@@ -57,11 +56,10 @@ class FunctionalOptimizer:
     The optimizer itself never changes. A `LossScaleOptimizer` is looked
     through: gradients here are true gradients.
 
-    Differentiating `sqrt` at zero gives an infinite slope, and NaN where the
-    gradient is exactly zero, as behind a dead ReLU. So an exact zero is
-    replaced by a number that is too small to be seen in the result
-    (`100 * sqrt(smallest normal number)`, 1e-17 in float32), at which the
-    step and its derivative are those of the limit.
+    The slope of `sqrt` at zero is infinite, and an infinite slope times a
+    gradient that is exactly zero, as behind a dead ReLU, is NaN. So where a
+    gradient or an entry of the state is exactly zero and the slope behind it
+    is not finite, the slope is taken to be zero. Values are never changed.
 
     Args:
         optimizer: A built Keras optimizer.
@@ -114,12 +112,14 @@ class FunctionalOptimizer:
         """
         scale = self.optimizer.loss_scale_factor or 1.0
         present = [
-            None if g is None else _off_zero(g) * scale for g in gradients
+            None if g is None else _guarded(g) * scale for g in gradients
         ]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")
             new_values, new_state = self._twin.stateless_apply(
-                state, present, values
+                [_guarded(s) if _is_float(s) else s for s in state],
+                present,
+                values,
             )
         return list(new_values), list(new_state)
 
@@ -135,9 +135,18 @@ def _twin(optimizer: keras.optimizers.Optimizer) -> Any:
     return twin
 
 
-def _off_zero(gradient: Tensor) -> Tensor:
-    dtype = keras.backend.standardize_dtype(gradient.dtype)
-    if dtype not in ("float32", "float64"):
-        return gradient
-    tiny = 100.0 * float(np.sqrt(np.finfo(dtype).tiny))
-    return gradient + ops.where(gradient == 0, ops.full_like(gradient, tiny), 0)
+def _is_float(x: Tensor) -> bool:
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return bool(keras.backend.is_float_dtype(dtype))
+
+
+@ops.custom_gradient  # type: ignore[untyped-decorator]
+def _guarded(x: Tensor) -> Any:
+    """The identity, without a slope where it would be infinite at zero."""
+
+    def slope(*args: Tensor, upstream: Tensor | None = None) -> Tensor:
+        upstream = args[0] if upstream is None else upstream
+        kept = ops.logical_or(ops.isfinite(upstream), x != 0)
+        return ops.where(kept, upstream, ops.zeros_like(upstream))
+
+    return x, slope

@@ -85,6 +85,36 @@ def jvp(
     return [None if v is None else accumulator.jvp(v) for v in values]
 
 
+def all_finite(tensors: Sequence[Tensor | None]) -> Tensor:
+    """Says whether all entries are finite, in one pass: a boolean scalar.
+
+    Entries whose squares overflow count as not finite.
+    """
+    squares = [tf.nn.l2_loss(t) for t in tensors if t is not None]
+    return (
+        tf.math.is_finite(tf.add_n(squares)) if squares else tf.constant(True)
+    )
+
+
+def fused(function: Callable[..., None], *tensors: Tensor) -> None:
+    """Calls a function that writes variables, compiled by XLA on its own.
+
+    An optimizer's update is a dozen passes over every parameter; fused into
+    one, Adam's takes about a third of the time on a CPU.
+    """
+    compiled = tf.function(function, jit_compile=True, autograph=False)
+    compiled(*tensors)
+
+
+def fuses_updates() -> bool:
+    """Says whether `fused` is of use: on CPUs, in one replica.
+
+    On accelerators Keras compiles the whole step.
+    """
+    kinds = {device.device_type for device in tf.config.list_physical_devices()}
+    return kinds == {"CPU"} and replicas() == 1
+
+
 def when(condition: Tensor, do: Callable[[], None]) -> None:
     """Runs `do` if a scalar boolean tensor holds.
 

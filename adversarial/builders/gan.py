@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from adversarial.errors import conversation
+from adversarial.errors import conversation, quoted
 from adversarial.layers.latent import NormalLatent
 
 Tensor = Any
@@ -35,14 +35,18 @@ def build_gan(
         yreal = D(x); with `latent=False`, (z, x) -> (yfake, yreal).
 
     Raises:
-        ValueError: if a model is not built.
+        ValueError: if a model is not built, or is no graph of layers; if the
+            discriminator has not as many inputs as the generator has outputs;
+            if latents are to be drawn for a generator of several inputs.
     """
-    _check_built(generator=generator, discriminator=discriminator)
+    _check_graphs(generator=generator, discriminator=discriminator)
+    _check_count("discriminator", discriminator, len(generator.outputs))
     reals = [_input_like(x) for x in discriminator.inputs]
     if latent is False:
         latents = [_input_like(z) for z in generator.inputs]
         inputs = latents + reals
     else:
+        _check_count("generator", generator, 1)
         latents = [_latent_layer(latent, generator)(reals[0])]
         inputs = reals
     yfake = discriminator(generator(_single(latents)))
@@ -72,15 +76,19 @@ def build_bigan(
         yreal = D(E(x), x).
 
     Raises:
-        ValueError: if a model is not built.
+        ValueError: if a model is not built, or is no graph of layers; if the
+            discriminator does not have two inputs, or the others not one.
 
     References:
         - Donahue, Kraehenbuehl, Darrell, Adversarial Feature Learning, ICLR
           2017, arXiv 1605.09782.
     """
-    _check_built(
+    _check_graphs(
         generator=generator, encoder=encoder, discriminator=discriminator
     )
+    _check_count("generator", generator, 1)
+    _check_count("encoder", encoder, 1)
+    _check_count("discriminator", discriminator, 2)
     x = _input_like(discriminator.inputs[1])
     z = _latent_layer(latent, generator)(x)
     yfake = discriminator([z, generator(z)])
@@ -100,9 +108,20 @@ def named_outputs(
 
     Returns:
         A list of Keras tensors.
+
+    Raises:
+        ValueError: if there are not as many names as tensors.
     """
     outputs = [outputs] if not isinstance(outputs, list | tuple) else outputs
     names = [names] if isinstance(names, str) else names
+    if len(names) != len(outputs):
+        raise ValueError(
+            conversation(
+                "Every output needs a name.",
+                expected=f"{len(outputs)} names.",
+                received=f"{len(names)}: {quoted(names)}.",
+            )
+        )
     return [
         keras.layers.Identity(name=name)(output)
         for output, name in zip(outputs, names, strict=True)
@@ -144,7 +163,7 @@ def _single(tensors: list[Tensor]) -> Any:
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def _check_built(**models: keras.Model) -> None:
+def _check_graphs(**models: keras.Model) -> None:
     for role, model in models.items():
         if not model.built:
             raise ValueError(
@@ -155,3 +174,28 @@ def _check_built(**models: keras.Model) -> None:
                     fix="begin it with `keras.Input(shape)`.",
                 )
             )
+        if getattr(model, "inputs", None) is None:
+            raise ValueError(
+                conversation(
+                    f"The {role} must be a graph of layers, whose inputs are "
+                    "known.",
+                    expected="a functional or sequential model.",
+                    received=f"'{model.name}' of type "
+                    f"`{type(model).__name__}`.",
+                    fix="wrap it: `x = keras.Input(shape)`, "
+                    "`keras.Model(x, model(x))`.",
+                )
+            )
+
+
+def _check_count(role: str, model: keras.Model, count: int) -> None:
+    if len(model.inputs) != count:
+        raise ValueError(
+            conversation(
+                f"The {role} does not have the right number of inputs.",
+                expected=f"{count}.",
+                received=f"'{model.name}' with {len(model.inputs)}.",
+                fix="connect the networks yourself, with `named_outputs` and "
+                "`keras.Model`.",
+            )
+        )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import keras
+import numpy as np
 
-BAR_WIDTH = 10
-COUNTER_WIDTH = 32
-"""Columns of `1000/1000 ---------- 10:05 150ms/step` without the numbers."""
-NUMBER_WIDTH = len(" - : 0.6931")
+LONGEST_BAR = 10
+SHORTEST_BAR = 3
+REST_WIDTH = len("  1:05:59 150ms/step")
+"""Columns of what stands beside the counter, the bar and the logs."""
+NUMBER_WIDTH = len(" - : -0.6931")
 
 
 class PlayerProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
@@ -20,7 +23,8 @@ class PlayerProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
     Keras' own bar shows every log, which for n players with m outputs is a
     line of n * m names. This one shows the loss of each player, then as many
     metrics as fit in the terminal; `History` and other callbacks still get
-    every log. `fit` uses it unless another `ProgbarLogger` is passed.
+    every log. Where the terminal is too narrow, the bar is cut, then the names
+    of the players. `fit` uses it unless another `ProgbarLogger` is passed.
 
     Args:
         players: The names of the players, in order.
@@ -37,12 +41,14 @@ class PlayerProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the bar of an epoch, narrower than Keras' own."""
         super().on_epoch_begin(epoch, logs)
-        self.progbar = keras.utils.Progbar(
-            target=self.target,
-            width=BAR_WIDTH,
-            verbose=self.verbose,
-            stateless_metrics=(),
-        )
+        self.progbar = self._bar()
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Starts a bar, when called by `evaluate`."""
+        before = self.progbar
+        super().on_test_begin(logs)
+        if self.progbar is not before:
+            self.progbar = self._bar()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Shows the means of the epoch so far."""
@@ -62,39 +68,78 @@ class PlayerProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
 
     def shown(self, logs: Mapping[str, Any]) -> dict[str, Any]:
         """Picks the logs that fit, under short names."""
-        losses = {f"{name}_loss": name for name in self.players}
-        losses |= {f"val_{full}": f"val_{n}" for full, n in losses.items()}
-        per_output = {
-            full for full in logs if full.endswith("_loss") or full == "loss"
-        }
-        rest = {f: f for f in logs if f not in per_output}
-        order = {f: n for f, n in {**losses, **rest}.items() if f in logs}
-        room = (self.width or shutil.get_terminal_size().columns) - 1
-        room -= COUNTER_WIDTH
-        if self._width(losses[f"{n}_loss"] for n in self.players) > room:
-            order = self._shortened(order)
+        names = self._names()
+        order = {f"{player}_loss": name for player, name in names.items()}
+        order |= {f"val_{full}": f"val_{name}" for full, name in order.items()}
+        for full in logs:
+            if full != "loss" and not full.endswith("_loss"):
+                order[full] = _renamed(full, names)
+        room = self._room() - self._bar_width()
         shown: dict[str, Any] = {}
-        for full, name in order.items():
-            if shown and self._width([*shown, name]) > room:
-                break
-            shown[name] = logs[full]
+        for full in order:
+            if full in logs:
+                if shown and _width([*shown, order[full]]) > room:
+                    break
+                shown[order[full]] = _Number(np.mean(logs[full]))
         return shown
 
-    def _shortened(self, order: Mapping[str, str]) -> dict[str, str]:
-        """Cuts the players' names to their shortest distinct beginnings."""
-        longest = max(map(len, self.players))
-        length = next(
-            (
-                n
-                for n in range(3, longest)
-                if len({p[:n] for p in self.players}) == len(self.players)
-            ),
-            longest,
+    def _bar(self) -> Any:
+        return keras.utils.Progbar(
+            target=self.target,
+            width=self._bar_width(),
+            verbose=self.verbose,
+            stateless_metrics=(),
         )
-        short = {p: p[:length] for p in self.players}
-        short |= {f"val_{p}": f"val_{s}" for p, s in short.items()}
-        return {full: short.get(name, name) for full, name in order.items()}
 
-    @staticmethod
-    def _width(names: Any) -> int:
-        return sum(len(name) + NUMBER_WIDTH for name in names)
+    def _bar_width(self) -> int:
+        left = self._room() - _width(self._names().values())
+        return max(SHORTEST_BAR, min(LONGEST_BAR, left))
+
+    def _room(self) -> int:
+        """Columns for the bar and the logs; the last column stays empty."""
+        steps = str(self.target or "Unknown")
+        columns = self.width or shutil.get_terminal_size().columns
+        return columns - 1 - REST_WIDTH - len(f"{steps}/{steps}")
+
+    def _names(self) -> dict[str, str]:
+        """The players' names, cut if there is no room."""
+        if _width(self.players) + SHORTEST_BAR <= self._room():
+            return {player: player for player in self.players}
+        return dict(zip(self.players, _cut(self.players), strict=True))
+
+
+class _Number(float):
+    """A number that a Keras progress bar writes in at most 7 columns."""
+
+    def __truediv__(self, other: float) -> _Number:
+        return self
+
+    def __format__(self, spec: str) -> str:
+        size = abs(self)
+        if size >= 1e6 or 0 < size < 1e-4:
+            return format(float(self), ".0e")
+        digits = next((d for d in (4, 3, 2) if size < 10 ** (5 - d)), 0)
+        return format(float(self), f".{digits}f")
+
+
+def _cut(names: Sequence[str]) -> list[str]:
+    """Cuts names to distinct beginnings, or what they share to one letter."""
+    for length in range(3, max(map(len, names))):
+        beginnings = [name[:length] for name in names]
+        if len(set(beginnings)) == len(names):
+            return beginnings
+    columns = zip(*names, strict=False)
+    alike = [*takewhile(lambda letters: len(set(letters)) == 1, columns)]
+    return [name[:1] + name[max(1, len(alike)) :] for name in names]
+
+
+def _renamed(full: str, names: Mapping[str, str]) -> str:
+    for player, name in names.items():
+        for before in ("", "val_"):
+            if full.startswith(f"{before}{player}_"):
+                return f"{before}{name}{full[len(before) + len(player) :]}"
+    return full
+
+
+def _width(names: Iterable[str]) -> int:
+    return sum(len(name) + NUMBER_WIDTH for name in names)

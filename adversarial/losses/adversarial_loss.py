@@ -6,6 +6,7 @@ import abc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 from adversarial import backend
@@ -71,48 +72,82 @@ class AdversarialLoss(abc.ABC):
 
         Raises:
             ValueError: if `call` does not return one loss per player, or if
-                sample weights meet a loss that is already a scalar.
+                the sample weights do not fit a loss.
+            TypeError: if `call` returns neither a dict nor a list.
         """
-        losses = self.call(outputs, targets)
-        if not isinstance(losses, Mapping):
-            losses = list(losses)
-            received = f"{len(losses)} losses"
-            fits = len(losses) == len(players)
-            losses = dict(zip(players, losses, strict=False))
-        else:
-            received = quoted(losses)
-            fits = set(losses) == set(players)
-        if not fits:
-            raise ValueError(
-                conversation(
-                    f"`{type(self).__name__}.call` must return one loss per "
-                    "player.",
-                    expected=f"{quoted(players)}.",
-                    received=f"{received}.",
-                )
-            )
+        losses = self._by_player(players, self.call(outputs, targets))
         return {
             name: self._reduced(name, losses[name], sample_weight)
             for name in players
         }
+
+    def _by_player(
+        self, players: Sequence[str], losses: Any
+    ) -> Mapping[str, Tensor]:
+        call = f"`{type(self).__name__}.call`"
+        if not isinstance(losses, Mapping | list | tuple):
+            raise TypeError(
+                conversation(
+                    f"{call} must return a dict or a list of losses.",
+                    expected=f"one loss for each of {quoted(players)}.",
+                    received=f"an object of type `{type(losses).__name__}`.",
+                )
+            )
+        found: Mapping[str, Tensor]
+        if isinstance(losses, Mapping):
+            found = losses
+            fits = set(losses) == set(players)
+            received = quoted(losses)
+        else:
+            found = dict(zip(players, losses, strict=False))
+            fits = len(losses) == len(players)
+            received = f"a list of {len(losses)}"
+        missing = [name for name in players if found.get(name) is None]
+        if not fits or missing:
+            raise ValueError(
+                conversation(
+                    f"{call} must return one loss per player.",
+                    expected=f"{quoted(players)}.",
+                    received=f"{received}."
+                    if not fits
+                    else f"None for {quoted(missing)}.",
+                )
+            )
+        return found
 
     def _reduced(
         self, player: str, loss: Tensor, sample_weight: Tensor | None
     ) -> Tensor:
         loss = ops.convert_to_tensor(loss)
         if sample_weight is not None:
-            if not loss.shape:
-                raise ValueError(
-                    conversation(
-                        "`sample_weight` needs a loss per sample.",
-                        expected="a tensor that begins with the batch size.",
-                        received=f"a scalar for player '{player}' from "
-                        f"`{type(self).__name__}`.",
-                    )
-                )
-            weight = ops.cast(sample_weight, loss.dtype)
-            extra = len(loss.shape) - len(weight.shape)
-            loss = loss * ops.reshape(
-                weight, (*ops.shape(weight), *[1] * extra)
-            )
+            loss = loss * self._weight(player, loss, sample_weight)
         return backend.per_replica(ops.mean(loss))
+
+    def _weight(self, player: str, loss: Tensor, sample_weight: Any) -> Tensor:
+        """The weights, with axes of length 1 up to the rank of the loss."""
+        if keras.tree.is_nested(sample_weight):
+            raise ValueError(
+                conversation(
+                    f"`sample_weight` must be one array: `{type(self).__name__}`"
+                    " is one loss for all targets.",
+                    received=f"a {type(sample_weight).__name__}.",
+                )
+            )
+        weight = ops.cast(sample_weight, loss.dtype)
+        beginning = tuple(loss.shape)[: len(weight.shape)]
+        fits = len(weight.shape) == len(beginning) and all(
+            None in pair or pair[0] == pair[1]
+            for pair in zip(weight.shape, beginning, strict=True)
+        )
+        if not loss.shape or not fits:
+            raise ValueError(
+                conversation(
+                    "`sample_weight` needs a loss per sample.",
+                    expected="losses of a shape that begins with that of the "
+                    f"weights, {tuple(weight.shape)}.",
+                    received=f"shape {tuple(loss.shape)} for player "
+                    f"'{player}' from `{type(self).__name__}`.",
+                )
+            )
+        extra = len(loss.shape) - len(weight.shape)
+        return ops.reshape(weight, (*ops.shape(weight), *[1] * extra))

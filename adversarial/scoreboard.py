@@ -1,0 +1,124 @@
+"""Deals batches to the players and keeps their logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from adversarial import backend
+from adversarial.batch import Batch, split_batch
+from adversarial.deal import DEALT, deal
+from adversarial.evaluation import Outcome
+from adversarial.losses.adversarial_loss import AdversarialLoss
+from adversarial.objective import Objective
+from adversarial.player import Players
+
+Tensor = Any
+
+
+class Scoreboard:
+    """The targets, losses and metrics of all players.
+
+    Args:
+        players: The players. Each gets its `objective` here: at once, or, if
+            a network's outputs are not known yet, at the first batch.
+        given: The arguments of `compile` that are named in `DEALT`.
+        skips_bad: Whether batches with a bad loss are kept out of the means.
+    """
+
+    def __init__(
+        self, players: Players, given: Mapping[str, Any], *, skips_bad: bool
+    ) -> None:
+        self.players = players
+        self.given = {name: given[name] for name in DEALT}
+        self.skips_bad = skips_bad
+        self.total = keras.metrics.Mean(name="loss")
+        self.whole_loss: AdversarialLoss | None = None
+        if isinstance(given["loss"], AdversarialLoss):
+            self.whole_loss = given["loss"]
+            self.given["loss"] = None
+        self._objectives: dict[str, Objective] = {}
+        if all(p.output_names is not None for p in players.values()):
+            self._make_objectives()
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The mean of the total loss, then the metrics of each player."""
+        found = [self.total]
+        for objective in self._objectives.values():
+            found.extend(objective.metrics)
+        return found
+
+    def results(self) -> dict[str, Tensor]:
+        """Returns the current value of every log."""
+        logs = {"loss": self.total.result()}
+        for objective in self._objectives.values():
+            logs.update(objective.results())
+        return logs
+
+    def deal(self, data: Any, *, training: bool) -> Batch:
+        """Makes a batch of what came from the data, with all checks.
+
+        Raises:
+            ValueError: if the targets do not fit.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        ready = self._objectives and all(
+            objective.ready for objective in self._objectives.values()
+        )
+        outputs = {} if ready else self._probe(x, training=training)
+        if not self._objectives:
+            with backend.concrete():
+                self._make_objectives()
+        needed = any(
+            objective.reads_loss or objective.reads_metrics
+            for objective in self._objectives.values()
+        )
+        batch = split_batch(self.players, x, y, sample_weight, targets=needed)
+        for name, found in outputs.items():
+            self._objectives[name].prepare(
+                batch.targets.get(name), found, batch.weights.get(name)
+            )
+        return batch
+
+    def log(self, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
+        """Takes a batch into the means and returns the logs."""
+        if self.skips_bad and outcome.finite:
+            good = ops.all(ops.stack(list(outcome.finite.values())))
+            backend.when(good, lambda: self._update(batch, outcome))
+        else:
+            self._update(batch, outcome)
+        return self.results()
+
+    def _update(self, batch: Batch, outcome: Outcome) -> None:
+        size = ops.shape(next(iter(outcome.outputs.values()))[0])[0]
+        total = sum(outcome.losses.values()) * backend.replicas()
+        self.total.update_state(total, sample_weight=size)
+        for name, objective in self._objectives.items():
+            objective.update(
+                batch.targets.get(name),
+                outcome.outputs[name],
+                batch.weights.get(name),
+                loss=outcome.losses[name],
+            )
+
+    def _make_objectives(self) -> None:
+        for player in self.players.values():
+            dealt = {
+                argument: deal(self.players, player, given, argument)
+                for argument, given in self.given.items()
+            }
+            names = player.output_names or []
+            player.objective = Objective(player.name, names, **dealt)
+            self._objectives[player.name] = player.objective
+
+    def _probe(self, x: Any, *, training: bool) -> dict[str, list[Tensor]]:
+        """Calls every network once for the shapes of its outputs."""
+        outputs = {}
+        for player in self.players.values():
+            with keras.StatelessScope():
+                outputs[player.name] = player.call(x, training=training)
+        return outputs

@@ -1,0 +1,66 @@
+"""Each private part of Keras that the package touches, pinned.
+
+When one of these fails after an upgrade of Keras, the module named in the
+test's docstring has to be looked at.
+"""
+
+import inspect
+
+import keras
+import pytest
+from keras.src.models import functional
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+from keras.src.random import seed_generator
+
+from adversarial.backend.functional_optimizer import NEUTRAL_METHODS
+from adversarial.backend.random_state import STATE_NAME
+
+
+@pytest.mark.parametrize("name", NEUTRAL_METHODS)
+def test_the_base_optimizer_has_the_neutral_methods(name):
+    """backend/functional_optimizer.py."""
+    assert inspect.isfunction(vars(BaseOptimizer)[name])
+    assert issubclass(keras.optimizers.Optimizer, BaseOptimizer)
+
+
+def test_stateless_apply_still_raises_on_tensorflow():
+    """backend/functional_optimizer.py: if not, the twin is not needed."""
+    optimizer = keras.optimizers.SGD(0.1)
+    variable = keras.Variable(1.0)
+    optimizer.build([variable])
+    state = [v.value for v in optimizer.variables]
+    with pytest.raises(ValueError, match="stateless_apply is not supported"):
+        optimizer.stateless_apply(state, [variable.value], [variable.value])
+
+
+def test_optimizers_keep_their_variables_and_indices():
+    """backend/functional_optimizer.py."""
+    optimizer = keras.optimizers.SGD(0.1)
+    variable = keras.Variable(1.0)
+    optimizer.build([variable])
+    assert optimizer._trainable_variables == [variable]
+    assert list(optimizer._trainable_variables_indices.values()) == [0]
+
+
+def test_functional_models_keep_nodes_by_depth():
+    """backend/graph.py."""
+    x = keras.Input((2,))
+    layer = keras.layers.Dense(1)
+    model = keras.Model(x, layer(x))
+    assert isinstance(model, functional.Functional)
+    assert functional.functional_like_constructor(type(model))
+    nodes = model._nodes_by_depth
+    assert sorted(nodes) == [0, 1]
+    (node,), (source,) = nodes[0], nodes[1]
+    assert node.operation is layer and not node.is_input and source.is_input
+    assert node.arguments.args == (x,) and node.arguments.kwargs == {}
+    assert [y.shape for y in node.outputs] == [(None, 1)]
+
+
+def test_seed_generators_name_their_state():
+    """backend/random_state.py."""
+    assert keras.random.SeedGenerator(1).state.name == STATE_NAME
+    state = seed_generator.global_seed_generator().state
+    before = state.numpy()
+    keras.random.normal((1,))
+    assert (state.numpy() != before).any()

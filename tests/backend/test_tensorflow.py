@@ -1,0 +1,135 @@
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from adversarial import backend
+
+
+def test_reading_gives_the_value_of_that_moment():
+    v = keras.Variable([1.0, 2.0])
+    x = backend.read(v)
+    v.assign([5.0, 5.0])
+    np.testing.assert_array_equal(x, [1.0, 2.0])
+
+
+def test_own_gradients_differentiates_each_scalar_by_its_own_tensors():
+    a, b = tf.constant(2.0), tf.constant(3.0)
+    result, grads = backend.own_gradients(
+        lambda: ({"a": a * a * b, "b": a * b * b * b}, "kept"),
+        {"a": [a], "b": [b, a + 0]},
+    )
+    assert result == "kept"
+    np.testing.assert_allclose(grads["a"], [12.0])
+    np.testing.assert_allclose(grads["b"][0], 54.0)
+    assert grads["b"][1] is None
+
+
+def test_gradients_of_look_ups_are_dense():
+    table = tf.constant([[1.0], [2.0], [3.0]])
+    (grad,) = backend.gradient(
+        lambda: tf.reduce_sum(tf.gather(table, [0, 0, 2])), [table]
+    )
+    np.testing.assert_array_equal(grad, [[2.0], [0.0], [1.0]])
+
+
+def test_jvp_is_the_directional_derivative_and_none_is_zero():
+    x, y = tf.constant([1.0, 2.0]), tf.constant([3.0, 4.0])
+    derivatives = backend.jvp(
+        lambda: [x * x * y, None], [x, y], [tf.constant([1.0, 1.0]), None]
+    )
+    np.testing.assert_allclose(derivatives[0], [6.0, 16.0])
+    assert derivatives[1] is None
+
+
+def test_jvp_of_a_gradient_is_a_hessian_product():
+    x = tf.constant([1.0, 2.0])
+    (product,) = backend.jvp(
+        lambda: backend.gradient(lambda: tf.reduce_sum(x**3), [x]),
+        [x],
+        [tf.constant([1.0, 10.0])],
+    )
+    np.testing.assert_allclose(product, [6.0, 120.0])
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, tf.function])
+def test_when_runs_only_under_its_condition(wrap):
+    v = keras.Variable(0.0)
+
+    def add_one():
+        v.assign(v + 1.0)
+
+    play = wrap(functools.partial(backend.when, do=add_one))
+    play(tf.constant(True))
+    play(tf.constant(False))
+    assert float(v) == 1.0
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, tf.function])
+def test_switch_runs_one_branch(wrap):
+    v = keras.Variable(0.0)
+
+    def branch(x):
+        def run():
+            v.assign(v + x)
+            return [tf.constant(x)]
+
+        return run
+
+    branches = [branch(1.0), branch(10.0)]
+    play = wrap(functools.partial(backend.switch, branches=branches))
+    assert float(play(tf.constant(1))[0]) == 10.0
+    assert float(v) == 10.0
+
+
+def test_all_finite_looks_at_every_entry():
+    good = [tf.ones((2, 2)), None, tf.zeros((3,))]
+    assert bool(backend.all_finite(good))
+    for bad in (np.nan, np.inf, -np.inf):
+        assert not bool(backend.all_finite([*good, tf.constant([1.0, bad])]))
+    assert bool(backend.all_finite([None]))
+
+
+def test_a_fused_update_writes_what_the_plain_one_writes():
+    ends = []
+    for fused in (False, True):
+        v = keras.Variable([1.0, 2.0, 3.0])
+        optimizer = keras.optimizers.Adam(0.1)
+        optimizer.build([v])
+        step = stepper(optimizer, v, fused)
+        for i in range(5):
+            step(tf.constant([1.0, -1e-3, float(i)]))
+        ends.append(v.numpy())
+    np.testing.assert_allclose(*ends, rtol=1e-6)
+
+
+def stepper(optimizer, v, fused):
+    def update(x):
+        optimizer.apply([x], [v])
+
+    return tf.function(
+        lambda g: backend.fused(update, g) if fused else update(g),
+        autograph=False,
+    )
+
+
+def test_one_replica_sums_and_scales_nothing():
+    g = [tf.constant(2.0), None]
+    assert backend.replicas() == 1
+    assert backend.across_replicas(g) is g
+    assert backend.per_replica(g[0]) is g[0]
+
+
+def test_concrete_runs_at_once_inside_a_graph():
+    seen = []
+
+    @tf.function
+    def graph():
+        with backend.concrete():
+            seen.append(tf.constant(3.0) + 1.0)
+        return tf.constant(0.0)
+
+    graph()
+    assert float(seen[0]) == 4.0
