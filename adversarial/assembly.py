@@ -92,17 +92,13 @@ def check_names(players: Players) -> None:
         )
         for name, meaning in (*mine, *outputs):
             if name in taken:
-                twice = taken[name] == meaning
                 raise ValueError(
                     conversation(
                         "Players and their outputs must have different names: "
                         "targets and logs are named `{player}_{output}`.",
-                        received=f"'{name}' for {taken[name]} and "
-                        f"{'again' if twice else f'for {meaning}'}.",
-                        fix="name the outputs with a dict, "
-                        '`keras.Model(inputs, {"yfake": ..., "yreal": ...})`.'
-                        if twice
-                        else "rename the player or the output.",
+                        received=f"'{name}' for {taken[name]} and for "
+                        f"{meaning}.",
+                        fix="rename the player or the output.",
                     )
                 )
             taken[name] = meaning

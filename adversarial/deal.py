@@ -12,8 +12,10 @@ from adversarial import backend
 from adversarial.errors import conversation, quoted, unknown
 from adversarial.losses.adversarial_loss import AdversarialLoss
 from adversarial.optimizers import AdversarialOptimizer
-from adversarial.player import Player, Players
+from adversarial.player import Player, Players, children_of
 
+SHORT = ("bce", "kld", "mae", "mape", "mse", "msle")
+"""Short names that Keras takes for losses and metrics."""
 METRICS = ("metrics", "weighted_metrics")
 
 DEALT = ("loss", "loss_weights", "metrics", "weighted_metrics")
@@ -116,7 +118,7 @@ def _check_separate(optimizers: Mapping[str, Any]) -> None:
             raise ValueError(
                 conversation(
                     f"The optimizer of player '{name}' must be new.",
-                    received=f"one of kind `{kind}` that is already in use.",
+                    received=f"one of type `{kind}` that is already in use.",
                     fix=f"pass a new `{kind}(...)`.",
                 )
             )
@@ -283,14 +285,13 @@ def _check_name(name: str, module: Any, noun: str) -> None:
     try:
         module.get(name)
     except ValueError as error:
-        known = sorted(
+        known = {
             key
             for key, value in vars(module).items()
-            if callable(value)
-            and key.islower()
-            and key not in ("get", "serialize", "deserialize")
-        )
-        raise unknown(noun, name, known) from error
+            if callable(value) and key.islower()
+        }
+        known = known.difference(("get", "serialize", "deserialize"))
+        raise unknown(noun, name, sorted(known.union(SHORT))) from error
 
 
 def deal_kwargs(
@@ -320,7 +321,10 @@ def deal_kwargs(
                 )
             )
         given = dict(zip(players, given, strict=True))
-    dealt: dict[str, Any] = {"loss": dict.fromkeys(players, loss)}
+    dealt: dict[str, Any] = {"loss": loss}
+    if any("loss" in (own or {}) for own in given.values()):
+        named = isinstance(loss, Mapping) and set(loss) <= set(players)
+        dealt["loss"] = dict(loss if named else dict.fromkeys(players, loss))
     for name, own in given.items():
         if name not in players:
             kind = "player in `player_compile_kwargs`"
@@ -350,20 +354,22 @@ def equip(
         scaled: Whether players that compute in float16 get a loss scale.
         fuse: Whether XLA may compile the updates by themselves.
     """
-    scaled = scaled and any(
-        layer.compute_dtype == "float16"
-        for network in players.networks
-        for layer in [network, *network.layers]
-    )
     fuse = fuse and len(players) > 1 and backend.fuses_updates()
     for name, optimizer in optimizers.items():
-        if scaled and not _is_scaled(optimizer):
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         player = players[name]
+        half = scaled and _computes_in_float16(player.network)
+        if half and not _is_scaled(optimizer):
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         player.optimizer = optimizer
         player.update_state = update_state.get(name, True)
         player.fuse_updates = fuse and _is_built_in(optimizer)
         optimizer.build(list(player.variables))
+
+
+def _computes_in_float16(layer: keras.Layer) -> bool:
+    return layer.compute_dtype == "float16" or any(
+        map(_computes_in_float16, children_of(layer))
+    )
 
 
 def _is_built_in(optimizer: Any) -> bool:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from adversarial import backend
 from adversarial.errors import GameDivergedError, conversation, divergence
 
 Tensor = Any
@@ -75,7 +76,8 @@ class DivergenceMonitor:
         Raises:
             GameDivergedError: if there was, and that is what was asked for.
         """
-        step, *bad = ops.convert_to_numpy(self._record).tolist()
+        record = ops.convert_to_numpy(backend.read(self._record))
+        step, *bad = record.tolist()
         if step == 0:
             return
         self._record.assign(ops.zeros_like(self._record))

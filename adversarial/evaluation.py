@@ -135,6 +135,7 @@ class Evaluator:
                 result = group[0].call(batch.x, training=self.training)
             for player in group:
                 player.output_names = group[0].output_names
+                player.output_structure = group[0].output_structure
                 outputs[player.name] = result
                 added[player.name] = list(scope.losses)
                 state[player.name] = _changed(scope, player.state, values)

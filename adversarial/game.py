@@ -250,6 +250,7 @@ class Game:
             self._finite += [
                 (name, backend.all_finite(block))
                 for name, block in direction.items()
+                if not self._players[name].skips_bad_gradients
             ]
         commits: Values = {}
         for name in direction:

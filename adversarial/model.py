@@ -79,6 +79,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
     """
 
     train_function: Any
+    test_function: Any
 
     def __init__(
         self,
@@ -228,7 +229,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
     def train_step(self, data: Any) -> dict[str, Any]:
         """Plays one step of the strategy on a batch."""
         scores, monitor = self._compiled()
-        batch = scores.deal(data, training=True)
+        batch = scores.deal(data)
         game = Game(
             Evaluator(self.players, scores.whole_loss),
             batch,
@@ -243,7 +244,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluates every player on a batch."""
         scores, _ = self._compiled()
-        batch = scores.deal(data, training=False)
+        batch = scores.deal(data)
         evaluator = Evaluator(self.players, scores.whole_loss, training=False)
         values = read_all([*evaluator.state, *evaluator.noise])
         for player in self.players.values():
@@ -258,9 +259,19 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         before = self.train_function
         super().make_train_function(force)
         if self.train_function is not before:
-            _, monitor = self._compiled()
-            self.train_function = monitor.wrap(self.train_function)
+            scores, monitor = self._compiled()
+            prepared = scores.wrap(self.train_function)
+            self.train_function = monitor.wrap(prepared)
         return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """Makes the test function."""
+        before = self.test_function
+        super().make_test_function(force)
+        if self.test_function is not before:
+            scores, _ = self._compiled()
+            self.test_function = scores.wrap(self.test_function)
+        return self.test_function
 
     def fit(
         self,

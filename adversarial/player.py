@@ -77,9 +77,14 @@ class Player:
         self.output_structure = keras.tree.map_structure(lambda _: 0, outputs)
         return list(keras.tree.flatten(outputs))
 
+    @property
+    def skips_bad_gradients(self) -> bool:
+        """Whether its optimizer looks for a loss scale that overflows not."""
+        return isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+
     def loss_scale(self) -> Tensor | None:
         """The factor by which the optimizer wants the loss scaled, if any."""
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+        if self.skips_bad_gradients:
             return self.optimizer.dynamic_scale.value
         return getattr(self.optimizer, "loss_scale_factor", None)
 
@@ -224,7 +229,14 @@ def output_names(network: keras.Model) -> list[str] | None:
     outputs = getattr(network, "output", None)
     if outputs is None or isinstance(outputs, dict):
         return None if outputs is None else _names_of(outputs)
-    return list(getattr(network, "output_names", None) or _names_of(outputs))
+    names = list(getattr(network, "output_names", None) or _names_of(outputs))
+    return [_numbered(names, i) for i in range(len(names))]
+
+
+def _numbered(names: Sequence[str], i: int) -> str:
+    """A layer called twice gives two outputs of one name: number them."""
+    before = names[:i].count(names[i])
+    return f"{names[i]}_{before}" if before else names[i]
 
 
 def _like(x: Tensor, scale: Any) -> Tensor:

@@ -68,9 +68,9 @@ def get(kind: str, identifier: Any, base: type, noun: str) -> Any:
     if not isinstance(identifier, base):
         raise TypeError(
             conversation(
-                f"The {noun} must be a name or a `{base.__name__}` object.",
-                expected=f"one of {', '.join(map(repr, names(kind)))}, "
-                f"or an instance of `{base.__name__}`.",
+                f"The {noun} must be a name or an instance of "
+                f"`{base.__name__}`.",
+                expected=f"one of {quoted(names(kind))}, or an object.",
                 received=f"{identifier!r} of type "
                 f"`{type(identifier).__name__}`.",
                 fix=f"write `{identifier.__name__}(...)`."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -59,30 +59,60 @@ class Scoreboard:
             logs.update(objective.results())
         return logs
 
-    def deal(self, data: Any, *, training: bool) -> Batch:
-        """Makes a batch of what came from the data, with all checks.
+    @property
+    def ready(self) -> bool:
+        """Whether all variables of the metrics exist."""
+        return bool(self._objectives) and all(
+            objective.ready for objective in self._objectives.values()
+        )
+
+    def wrap(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Makes the metrics' variables before a function is first traced.
+
+        A function that makes variables while it is traced is traced twice.
+
+        Args:
+            function: The compiled function of an iterator.
+        """
+
+        def prepared(iterator: Any) -> Any:
+            if not self.ready:
+                data, iterator = backend.peek(iterator)
+                if data is not None:
+                    self.prepare(data)
+            return function(iterator)
+
+        return prepared
+
+    def prepare(self, data: Any) -> None:
+        """Makes the metrics' variables for data like this.
+
+        Args:
+            data: A batch, or the shapes and dtypes of one.
 
         Raises:
             ValueError: if the targets do not fit.
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        ready = self._objectives and all(
-            objective.ready for objective in self._objectives.values()
-        )
-        outputs = {} if ready else self._probe(x, training=training)
+        outputs = backend.specs_of(self._probe, x)
         if not self._objectives:
-            with backend.concrete():
-                self._make_objectives()
-        needed = any(
-            objective.reads_loss or objective.reads_metrics
-            for objective in self._objectives.values()
-        )
-        batch = split_batch(self.players, x, y, sample_weight, targets=needed)
+            self._make_objectives()
+        batch = self._split(x, y, sample_weight)
         for name, found in outputs.items():
             self._objectives[name].prepare(
                 batch.targets.get(name), found, batch.weights.get(name)
             )
-        return batch
+
+    def deal(self, data: Any) -> Batch:
+        """Makes a batch of what came from the data, with all checks.
+
+        Raises:
+            ValueError: if the targets do not fit.
+        """
+        if not self.ready:
+            with backend.concrete():
+                self.prepare(backend.specs(data))
+        return self._split(*keras.utils.unpack_x_y_sample_weight(data))
 
     def log(self, batch: Batch, outcome: Outcome) -> dict[str, Tensor]:
         """Takes a batch into the means and returns the logs."""
@@ -115,10 +145,17 @@ class Scoreboard:
             player.objective = Objective(player.name, names, **dealt)
             self._objectives[player.name] = player.objective
 
-    def _probe(self, x: Any, *, training: bool) -> dict[str, list[Tensor]]:
-        """Calls every network once for the shapes of its outputs."""
+    def _split(self, x: Any, y: Any, sample_weight: Any) -> Batch:
+        needed = any(
+            objective.reads_loss or objective.reads_metrics
+            for objective in self._objectives.values()
+        )
+        return split_batch(self.players, x, y, sample_weight, targets=needed)
+
+    def _probe(self, x: Any) -> dict[str, list[Tensor]]:
+        """Calls every network once, for the shapes of its outputs."""
         outputs = {}
-        for player in self.players.values():
+        for name, player in self.players.items():
             with keras.StatelessScope():
-                outputs[player.name] = player.call(x, training=training)
+                outputs[name] = player.call(x, training=False)
         return outputs

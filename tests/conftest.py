@@ -155,7 +155,11 @@ def bilinear() -> Quadratic:
     """min_x max_y xy, from (3, 4), in float64."""
     q = np.array([[0.0, 1.0], [1.0, 0.0]])
     return Quadratic(
-        [1, 1], np.stack([q, -q]), np.zeros((2, 2)), np.array([3.0, 4.0]), "float64"
+        [1, 1],
+        np.stack([q, -q]),
+        np.zeros((2, 2)),
+        np.array([3.0, 4.0]),
+        "float64",
     )
 
 

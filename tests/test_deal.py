@@ -3,8 +3,9 @@ import re
 import keras
 import pytest
 
+from adversarial import backend
 from adversarial.assembly import assemble
-from adversarial.deal import deal, deal_optimizers
+from adversarial.deal import deal, deal_kwargs, deal_optimizers, equip
 from adversarial.losses import AdversarialLoss
 from adversarial.optimizers import Simultaneous
 
@@ -424,7 +425,7 @@ def test_an_optimizer_in_use_is_refused(wrap):
         "The optimizer of player 'discriminator' must be new",
         ["adam", used],
     )
-    assert "one of kind `Adam` that is already in use" in message
+    assert "one of type `Adam` that is already in use" in message
 
 
 @keras.saving.register_keras_serializable(package="deal_tests")
@@ -435,3 +436,115 @@ class Halved(keras.optimizers.SGD):
 def test_a_registered_optimizer_goes_by_its_name():
     optimizers = deal_optimizers(GAN, "deal_tests>Halved")
     assert all(type(o) is Halved for o in optimizers.values())
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_arguments_per_player_become_arguments_for_all(as_dict):
+    given = [{"metrics": [[MSE], [MAE]]}, {"loss_weights": [1, 2]}]
+    if as_dict:
+        given = dict(zip(GAN, given, strict=True))
+    assert deal_kwargs(GAN, BCE, given) == {
+        "loss": BCE,
+        "metrics": {"generator": [[MSE], [MAE]]},
+        "loss_weights": {"discriminator": [1, 2]},
+    }
+
+
+def test_without_arguments_per_player_the_loss_is_left_as_it_is():
+    assert deal_kwargs(GAN, [MSE, MAE], None) == {"loss": [MSE, MAE]}
+    assert deal_kwargs(GAN, [MSE] * 4, [None, {}]) == {"loss": [MSE] * 4}
+
+
+@pytest.mark.parametrize(
+    ("loss", "rest"), [(BCE, BCE), ({"generator": BCE}, BCE)]
+)
+def test_a_players_own_loss_replaces_that_of_all(loss, rest):
+    given = {"discriminator": {"loss": MSE}}
+    expected = {"generator": rest, "discriminator": MSE}
+    assert deal_kwargs(GAN, loss, given) == {"loss": expected}
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ([{}], "must hold one entry per player"),
+        ({"critic": {}}, "Unknown player in `player_compile_kwargs`: 'critic'"),
+        ([{"metric": MSE}, {}], "Unknown argument in `player_compile_kwargs`"),
+    ],
+)
+def test_wrong_arguments_per_player_are_refused(given, match):
+    with pytest.raises(ValueError, match=re.escape(match)):
+        deal_kwargs(GAN, MSE, given)
+
+
+def equipped(players, optimizers, update_state=(), **kwargs):
+    options = {"scaled": False, "fuse": False, **kwargs}
+    equip(players, optimizers, dict(update_state), **options)
+    return list(players.values())
+
+
+def test_players_are_equipped_with_built_optimizers():
+    optimizers = deal_optimizers(PAIR, "adam")
+    first, second = equipped(PAIR, optimizers, {"second": False})
+    assert first.optimizer is optimizers["first"]
+    assert first.optimizer.built
+    assert (first.update_state, second.update_state) == (True, False)
+    assert not first.fuse_updates
+
+
+def half(*, nested):
+    """Two players, of whom the second computes in float16."""
+    models = {}
+    for name, policy in (("full", "float32"), ("half", "mixed_float16")):
+        layer = keras.layers.Dense(1, dtype=policy)
+        x = keras.Input((1,))
+        if nested:
+            layer = keras.Sequential([keras.Input((1,)), layer], name="body")
+        models[name] = keras.Model(x, layer(x))
+    return assemble(None, models, models, None)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_players_that_compute_in_float16_get_a_loss_scale(nested):
+    players = half(nested=nested)
+    optimizers = deal_optimizers(players, "sgd")
+    full, scaled = equipped(players, optimizers, scaled=True)
+    assert full.optimizer is optimizers["full"]
+    assert isinstance(scaled.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled.optimizer.inner_optimizer is optimizers["half"]
+
+
+def test_a_loss_scale_of_ones_own_is_kept_and_none_is_made_unasked():
+    own = [
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+        for _ in range(2)
+    ]
+    players = half(nested=False)
+    found = equipped(players, deal_optimizers(players, own), scaled=True)
+    assert [p.optimizer for p in found] == own
+    fresh = deal_optimizers(players, "sgd")
+    assert [p.optimizer for p in equipped(players, fresh)] == [*fresh.values()]
+
+
+@pytest.mark.parametrize(
+    ("make", "fuses"),
+    [
+        (keras.optimizers.Adam, True),
+        (Halved, False),
+        (lambda: keras.optimizers.LossScaleOptimizer("sgd"), False),
+    ],
+    ids=["built in", "a user's own", "with a loss scale"],
+)
+def test_only_the_updates_of_keras_own_optimizers_are_fused(
+    make, fuses, monkeypatch
+):
+    monkeypatch.setattr(backend, "fuses_updates", lambda: True)
+    players = equipped(PAIR, deal_optimizers(PAIR, [make(), make()]), fuse=True)
+    assert [p.fuse_updates for p in players] == [fuses, fuses]
+
+
+def test_a_lone_players_update_is_not_fused(monkeypatch):
+    monkeypatch.setattr(backend, "fuses_updates", lambda: True)
+    alone = players_with({"only": ["y"]})
+    (player,) = equipped(alone, deal_optimizers(alone, "adam"), fuse=True)
+    assert not player.fuse_updates

@@ -40,7 +40,9 @@ def probe(game, function, optimizers="sgd"):
 def flat(found):
     if not isinstance(found, dict):
         return found
-    return np.concatenate([np.ravel(x) for block in found.values() for x in block])
+    return np.concatenate(
+        [np.ravel(x) for block in found.values() for x in block]
+    )
 
 
 def joint_of(game, vector):
@@ -84,7 +86,8 @@ def test_a_point_of_some_players_leaves_the_others_where_they_are(game, other):
     mixed = game.start.copy()
     mixed[2:5] = other[2:5]
     found = probe(
-        game, lambda g: list(g.losses(joint_of(game, other).only(["p1"])).values())
+        game,
+        lambda g: list(g.losses(joint_of(game, other).only(["p1"])).values()),
     )
     np.testing.assert_allclose(found, game.losses(mixed), rtol=ROUNDING)
 
@@ -246,7 +249,10 @@ def test_evaluations_and_virtual_steps_change_nothing(small_gan):
         return game.losses()
 
     model.compile(
-        Probe(look), "adam", keras.losses.BinaryCrossentropy(True), run_eagerly=True
+        Probe(look),
+        "adam",
+        keras.losses.BinaryCrossentropy(True),
+        run_eagerly=True,
     )
     model.train_on_batch(np.ones((8, 3)), adversarial.builders.gan_targets(8))
     for a, b in zip(before, model.get_weights(), strict=True):
@@ -257,7 +263,11 @@ def test_all_evaluations_of_a_step_see_one_noise(small_gan):
     def twice(game):
         first, second = game.losses(), game.losses(game.point)
         game.refresh_noise()
-        return [first["generator"], second["generator"], game.losses()["generator"]]
+        return [
+            first["generator"],
+            second["generator"],
+            game.losses()["generator"],
+        ]
 
     model = small_gan()
     model.compile(
@@ -282,7 +292,9 @@ def test_the_random_state_advances_once_per_step(small_gan, strategy):
     states = {v.path: v for v in model.variables if "seed" in v.path}
     before = {path: np.array(v) for path, v in states.items()}
     for _ in range(3):
-        model.train_on_batch(np.ones((8, 3)), adversarial.builders.gan_targets(8))
+        model.train_on_batch(
+            np.ones((8, 3)), adversarial.builders.gan_targets(8)
+        )
     draws = sorted(int((v - before[p])[1]) for p, v in states.items())
     assert draws == [3, 6]  # latents: once; dropout: on real and on fake
 
@@ -340,9 +352,7 @@ def test_update_state_false_freezes_a_players_state(small_gan):
 )
 def test_moving_statistics_are_updated_once_per_step(small_gan, strategy):
     model = small_gan()
-    model.compile(
-        strategy, "sgd", keras.losses.BinaryCrossentropy(True)
-    )
+    model.compile(strategy, "sgd", keras.losses.BinaryCrossentropy(True))
     generator = model.networks[0].get_layer("generator")
     norm = generator.layers[1]
     z = keras.random.normal((16, 2), seed=keras.random.SeedGenerator(7))

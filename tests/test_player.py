@@ -187,6 +187,14 @@ def test_a_functional_model_has_names_for_its_outputs(pack, names):
     assert [y.shape[-1] for y in flat] == [sizes[name] for name in layers]
 
 
+def test_the_outputs_of_a_layer_that_is_called_twice_are_numbered():
+    x = keras.Input((2,))
+    layer = dense(name="score")
+    outputs = [layer(x), dense(name="other")(x), layer(-x), layer(2.0 * x)]
+    names = ["score", "other", "score_1", "score_2"]
+    assert output_names(keras.Model(x, outputs)) == names
+
+
 def test_the_output_of_a_sequential_model_is_called_output():
     assert output_names(sequential(dense())) == ["output"]
 

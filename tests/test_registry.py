@@ -89,7 +89,9 @@ def test_the_name_of_a_class_that_needs_arguments_is_not_enough():
 
 @pytest.mark.parametrize("wrong", [None, 3, object()])
 def test_what_is_no_tool_is_refused(wrong):
-    with pytest.raises(TypeError, match="tool must be a name or a `Tool`"):
+    with pytest.raises(
+        TypeError, match="must be a name or an instance of `Tool`"
+    ):
         get(wrong)
 
 

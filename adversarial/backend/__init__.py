@@ -37,9 +37,12 @@ from adversarial.backend.tensorflow import (
     gradient as gradient,
     jvp as jvp,
     own_gradients as own_gradients,
+    peek as peek,
     per_replica as per_replica,
     read as read,
     replicas as replicas,
+    specs as specs,
+    specs_of as specs_of,
     switch as switch,
     when as when,
 )

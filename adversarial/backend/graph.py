@@ -20,6 +20,8 @@ from keras.src.models.functional import (
     functional_like_constructor,
 )
 
+from adversarial.errors import conversation
+
 Record = dict[str, Any]
 
 
@@ -41,7 +43,14 @@ class TensorRef:
 
 
 def record(networks: list[keras.Model]) -> Record:
-    """Writes networks as JSON-able data, shared layers once."""
+    """Writes networks as JSON-able data, shared layers once.
+
+    Tuples among the arguments and outputs come back as lists.
+
+    Raises:
+        ValueError: if a layer is shared between the networks and the inside of
+            a layer or model that writes its own config.
+    """
     return _Recorder().networks(networks)
 
 
@@ -65,6 +74,7 @@ class _Recorder:
         self.objects: list[Record] = []
         self.numbers: dict[int, int] = {}
         self.alive: list[Any] = []
+        self.holders: dict[int, str] = {}
 
     def networks(self, networks: list[keras.Model]) -> Record:
         numbers = [self.number(network) for network in networks]
@@ -72,17 +82,35 @@ class _Recorder:
 
     def number(self, thing: Any) -> int:
         if id(thing) not in self.numbers:
-            if isinstance(thing, keras.Sequential) and thing.built:
+            if type(thing) is keras.Sequential and thing.built:
                 entry = self.sequential(thing)
             elif is_functional(thing):
                 entry = self.functional(thing)
             else:
+                self.claim(thing)
                 config = keras.saving.serialize_keras_object(thing)
                 entry = {"kind": "layer", "config": config}
             self.numbers[id(thing)] = len(self.objects)
             self.objects.append(entry)
             self.alive.append(thing)
         return self.numbers[id(thing)]
+
+    def claim(self, thing: Any) -> None:
+        """Notes whose the variables are, and that they are in one place."""
+        for variable in getattr(thing, "variables", ()):
+            holder = self.holders.setdefault(id(variable), thing.name)
+            if holder != thing.name:
+                raise ValueError(
+                    conversation(
+                        "A layer inside a layer or model that is not a graph "
+                        "of layers must not be used outside of it: saving "
+                        "would part them.",
+                        received=f"'{variable.path}', which is used by "
+                        f"'{holder}' and by '{thing.name}'.",
+                        fix="write the model as `keras.Model(inputs, "
+                        "outputs)`, or save only its weights.",
+                    )
+                )
 
     def sequential(self, model: keras.Sequential) -> Record:
         first = model.inputs[0]

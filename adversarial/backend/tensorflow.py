@@ -1,10 +1,12 @@
 """The primitives of a game step on TensorFlow."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 Tensor = Any
@@ -162,6 +164,51 @@ def across_replicas(gradients: list[Tensor | None]) -> list[Tensor | None]:
     present = [g for g in gradients if g is not None]
     summed = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, present))
     return [None if g is None else next(summed) for g in gradients]
+
+
+def peek(iterator: Any) -> tuple[Any, Any]:
+    """Looks at what an iterator will give, without losing it.
+
+    Returns:
+        The shapes and dtypes of a batch (`None` if they cannot be known), and
+        the iterator to go on with.
+    """
+    spec = getattr(iterator, "element_spec", None)
+    if spec is not None:
+        known = (tf.TensorSpec, tf.OptionalSpec, type(None))
+        leaves = keras.tree.flatten(spec)
+        plain = all(isinstance(leaf, known) for leaf in leaves)
+        return specs(spec) if plain else None, iterator
+    if not isinstance(iterator, Iterator):
+        return None, iterator
+    first = next(iterator)
+    return specs(first), itertools.chain([first], iterator)
+
+
+def specs(structure: Any) -> Any:
+    """Replaces tensors by their shapes and dtypes; `None` stays `None`."""
+
+    def spec(x: Any) -> tf.TensorSpec | None:
+        if x is None or isinstance(
+            x, tf.OptionalSpec | tf.experimental.Optional
+        ):
+            return None
+        if isinstance(x, tf.TensorSpec):
+            return x
+        if not tf.is_tensor(x):
+            x = np.asarray(x)
+        return tf.TensorSpec(x.shape, x.dtype)
+
+    return keras.tree.map_structure(spec, structure)
+
+
+def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """The shapes and dtypes of what a function makes of its inputs.
+
+    The function is traced, not run.
+    """
+    traced = tf.function(function, autograph=False)
+    return specs(traced.get_concrete_function(inputs).structured_outputs)
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

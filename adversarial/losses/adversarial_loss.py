@@ -128,8 +128,8 @@ class AdversarialLoss(abc.ABC):
         if keras.tree.is_nested(sample_weight):
             raise ValueError(
                 conversation(
-                    f"`sample_weight` must be one array: `{type(self).__name__}`"
-                    " is one loss for all targets.",
+                    "`sample_weight` must be one array: "
+                    f"`{type(self).__name__}` is one loss for all targets.",
                     received=f"a {type(sample_weight).__name__}.",
                 )
             )

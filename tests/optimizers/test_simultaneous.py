@@ -21,7 +21,9 @@ def test_it_equals_a_numpy_loop(quadratic, blocks, dtype, request):
     game = quadratic(blocks, dtype)
     model = game.model()
     model.compile(
-        Simultaneous(), [keras.optimizers.SGD(STEP_SIZE) for _ in blocks], game.loss()
+        Simultaneous(),
+        [keras.optimizers.SGD(STEP_SIZE) for _ in blocks],
+        game.loss(),
     )
     theta, expected = game.start, [game.start]
     for _ in range(STEPS):
@@ -39,7 +41,9 @@ def test_on_the_bilinear_game_it_grows_by_the_root_of_1_01(bilinear, float64):
     model = bilinear.model()
     model.compile("simultaneous", sgds(2), bilinear.loss())
     radii = np.linalg.norm(bilinear.play(model, 10), axis=1)
-    np.testing.assert_allclose(radii[1:] / radii[:-1], np.sqrt(1.01), rtol=1e-14)
+    np.testing.assert_allclose(
+        radii[1:] / radii[:-1], np.sqrt(1.01), rtol=1e-14
+    )
 
 
 def test_the_reported_losses_are_those_before_the_step(quadratic):
@@ -86,7 +90,9 @@ def test_splitting_a_parameter_in_two_changes_nothing(float64):
             ],
         )
         start = np.arange(4.0)
-        for layer, value in zip(layers, np.split(start, [1])[-len(sizes) :], strict=True):
+        for layer, value in zip(
+            layers, np.split(start, [1])[-len(sizes) :], strict=True
+        ):
             layer.kernel.assign((value if parts[1:] else start)[None])
         other.kernel.assign(np.ones((1, 4)))
         model.compile("simultaneous", ["adam", "adam"], Chase())
