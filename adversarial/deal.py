@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import numbers
 from collections.abc import Mapping
 from typing import Any
@@ -94,6 +95,8 @@ def _optimizer(name: str, given: Any) -> Any:
         registered = keras.saving.get_registered_object(given)
         if given.lower() not in known and registered is None:
             raise unknown(f"optimizer for player '{name}'", given, known)
+    if isinstance(given, Mapping):
+        given = copy.deepcopy(dict(given))  # Keras writes into it
     return keras.optimizers.get(given)
 
 
@@ -294,6 +297,20 @@ def _check_name(name: str, module: Any, noun: str) -> None:
         raise unknown(noun, name, sorted(known.union(SHORT))) from error
 
 
+def deal_flag(players: Players, given: Any, argument: str) -> dict[str, bool]:
+    """Returns a truth per player; players that a dict leaves out get `True`.
+
+    Raises:
+        ValueError: for unknown players.
+    """
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(players, bool(given))
+    for name in given:
+        if name not in players:
+            raise unknown(f"player in `{argument}`", name, players)
+    return {name: bool(given.get(name, True)) for name in players}
+
+
 def deal_kwargs(
     players: Players, loss: Any, player_compile_kwargs: Any
 ) -> dict[str, Any]:
@@ -361,7 +378,7 @@ def equip(
         if half and not _is_scaled(optimizer):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         player.optimizer = optimizer
-        player.update_state = update_state.get(name, True)
+        player.update_state = update_state[name]
         player.fuse_updates = fuse and _is_built_in(optimizer)
         optimizer.build(list(player.variables))
 

@@ -64,7 +64,6 @@ class Game:
         self._reported: dict[str, Evaluation] = {}
         self._fresh: dict[str, Values] = {}
         self._finite: list[tuple[str, Tensor]] = []
-        self._trusted: Joint | None = None
         self._moved: set[str] = set()
         self._early: set[str] = set()
         self._outcome: Outcome | None = None
@@ -127,15 +126,12 @@ class Game:
         _, gradients = backend.own_gradients(evaluate, point.only(names))
         for name in names:
             self._players[name].check_gradients(gradients[name])
-        field = Joint(
+        return Joint(
             {
                 name: [_over(g, scales[name]) for g in gradients[name]]
                 for name in names
             }
         )
-        if at is None and not self._moved:
-            self._trusted = field
-        return field
 
     def cross_gradient(
         self, of: str, wrt: str, at: Joint | None = None
@@ -241,17 +237,15 @@ class Game:
         Each player's Keras optimizer is given its block as the gradient, and
         the player's own state (moving statistics, say) takes the values it
         found at the real point, once per step. Nobody moves if a loss before
-        the step, or a direction that does not come straight from there, is
-        not finite; if that shows only after other players' moves, these are
-        taken back.
+        the step or the direction is not finite; if that shows only after
+        other players' moves, these are taken back.
         """
         self._report()
-        if direction is not self._trusted:
-            self._finite += [
-                (name, backend.all_finite(block))
-                for name, block in direction.items()
-                if not self._players[name].skips_bad_gradients
-            ]
+        self._finite += [
+            (name, backend.all_finite(block))
+            for name, block in direction.items()
+            if not self._players[name].skips_bad_gradients
+        ]
         commits: Values = {}
         for name in direction:
             if name not in self._moved and self._players[name].update_state:
@@ -263,10 +257,8 @@ class Game:
             for variable, value in commits.values():
                 variable.assign(value)
 
-        ok = self._all_finite()
-        backend.when(ok, move)
-        if self._moved and direction is not self._trusted:
-            self._early = set(self._moved)
+        backend.when(self._all_finite(), move)
+        self._early = set(self._moved)
         self._moved.update(direction)
         self._state.update(commits)
         self._point = self.point | self._read(direction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import keras
 from keras import ops
 
 from adversarial.errors import conversation
@@ -26,12 +27,13 @@ class Joint(Mapping[str, Block]):
     has them and those of `a` elsewhere.
 
     Args:
-        blocks: A tuple of tensors (or `None`) by player name.
+        blocks: A tuple of tensors (or `None`) by player name. Of variables,
+            the values at this moment are taken.
     """
 
     def __init__(self, blocks: Mapping[str, Iterable[Tensor | None]]) -> None:
         self._blocks: dict[str, Block] = {
-            name: tuple(block) for name, block in blocks.items()
+            name: tuple(map(_value, block)) for name, block in blocks.items()
         }
 
     def __getitem__(self, player: str) -> Block:
@@ -137,6 +139,10 @@ class Joint(Mapping[str, Block]):
             return tuple(function(*ab) for ab in zip(a, b, strict=True))
 
         return Joint({name: block(name) for name in {**self, **other}})
+
+
+def _value(x: Any) -> Tensor | None:
+    return ops.convert_to_tensor(x) if isinstance(x, keras.Variable) else x
 
 
 def _plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:

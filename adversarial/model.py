@@ -10,9 +10,9 @@ import keras
 from adversarial import optimizers
 from adversarial.assembly import assemble
 from adversarial.callbacks.player_progress import PlayerProgress
-from adversarial.deal import deal_kwargs, deal_optimizers, equip
+from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
-from adversarial.errors import conversation, unknown
+from adversarial.errors import conversation
 from adversarial.evaluation import Evaluator, Outcome, read_all
 from adversarial.game import Game
 from adversarial.optimizers import AdversarialOptimizer
@@ -157,12 +157,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         }
         strategy = optimizers.get(adversarial_optimizer)
         each = deal_optimizers(self.players, player_optimizers)
-        update = update_state
-        if not isinstance(update, Mapping):
-            update = dict.fromkeys(self.players, bool(update))
-        for name in update:
-            if name not in self.players:
-                raise unknown("player in `update_state`", name, self.players)
+        update = deal_flag(self.players, update_state, "update_state")
         monitor = DivergenceMonitor(list(self.players), on_nonfinite)
         scores = Scoreboard(
             self.players, given, skips_bad=on_nonfinite == "warn"
@@ -183,9 +178,8 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         self.optimizer: AdversarialOptimizer = strategy
         self._monitor = monitor
         self._scores = scores
-        self._compiled_with = given
-        given["adversarial_optimizer"] = strategy
-        given["player_optimizers"] = each
+        made = {"adversarial_optimizer": strategy, "player_optimizers": each}
+        self._compiled_with = {**given, **made}
 
     def adversarial_compile(
         self,

@@ -1,8 +1,8 @@
 """Ways to train a GAN: this library, and what people write by hand.
 
 Each takes the two networks and an endless `tf.data.Dataset` of batches, and
-returns a function that makes one step. All use binary cross-entropy from logits and one Keras
-Adam per network.
+returns a function that makes one step. All use binary cross-entropy from
+logits and one Keras Adam per network.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from networks import LATENT
 
 import adversarial
-from networks import LATENT
 
 Step = Callable[[], Any]
 

@@ -13,16 +13,25 @@ def dense_gan() -> tuple[keras.Model, keras.Model]:
         return [layers.Dense(width), layers.LeakyReLU(0.2)]
 
     generator = keras.Sequential(
-        [keras.Input((LATENT,))]
-        + [*block(256), *block(512), *block(1024)]
-        + [layers.Dense(784, activation="sigmoid")]
-        + [layers.Reshape((28, 28, 1))],
+        [
+            keras.Input((LATENT,)),
+            *block(256),
+            *block(512),
+            *block(1024),
+            layers.Dense(784, activation="sigmoid"),
+            layers.Reshape((28, 28, 1)),
+        ],
         name="generator",
     )
     discriminator = keras.Sequential(
-        [keras.Input((28, 28, 1)), layers.Flatten()]
-        + [*block(1024), *block(512), *block(256)]
-        + [layers.Dense(1)],
+        [
+            keras.Input((28, 28, 1)),
+            layers.Flatten(),
+            *block(1024),
+            *block(512),
+            *block(256),
+            layers.Dense(1),
+        ],
         name="discriminator",
     )
     return generator, discriminator

@@ -492,6 +492,10 @@ def test_players_are_equipped_with_built_optimizers():
     assert not first.fuse_updates
 
 
+def scaled_sgd():
+    return keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
+
+
 def half(*, nested):
     """Two players, of whom the second computes in float16."""
     models = {}
@@ -515,10 +519,7 @@ def test_players_that_compute_in_float16_get_a_loss_scale(nested):
 
 
 def test_a_loss_scale_of_ones_own_is_kept_and_none_is_made_unasked():
-    own = [
-        keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
-        for _ in range(2)
-    ]
+    own = [scaled_sgd(), scaled_sgd()]
     players = half(nested=False)
     found = equipped(players, deal_optimizers(players, own), scaled=True)
     assert [p.optimizer for p in found] == own
@@ -531,7 +532,7 @@ def test_a_loss_scale_of_ones_own_is_kept_and_none_is_made_unasked():
     [
         (keras.optimizers.Adam, True),
         (Halved, False),
-        (lambda: keras.optimizers.LossScaleOptimizer("sgd"), False),
+        (scaled_sgd, False),
     ],
     ids=["built in", "a user's own", "with a loss scale"],
 )

@@ -392,3 +392,31 @@ def test_virtual_steps_refuse_optimizers_that_branch_on_their_state(game):
     ]
     with pytest.raises(ValueError, match="gradient_accumulation_steps"):
         probe(game, lambda g: g.virtual_step(g.field())[0], optimizer)
+
+
+@pytest.mark.parametrize("strategy", ["simultaneous", "alternating"])
+def test_a_bad_gradient_behind_a_finite_loss_moves_nobody(strategy):
+    """A relu turns NaN into zero, but not its kernel's gradient."""
+    x = keras.Input((2,))
+    a, b = (keras.layers.Dense(3, "relu") for _ in range(2))
+    ends = [keras.layers.Dense(1)(layer(x)) for layer in (a, b)]
+    model = adversarial.AdversarialModel(
+        player_models={
+            n: keras.Model(x, y) for n, y in zip("ab", ends, strict=True)
+        },
+        player_params={
+            "a": keras.Model(x, ends[0]),
+            "b": keras.Model(x, ends[1]),
+        },
+    )
+    model.compile(strategy, "adam", "mse")
+    before = model.get_weights()
+    bad = np.array([[1.0, 2.0], [np.nan, 1.0]])
+    with pytest.raises(adversarial.GameDivergedError, match="'a', 'b'"):
+        model.train_on_batch(bad, [np.ones((2, 1))] * 2)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    model.train_on_batch(np.ones((2, 2)), [np.ones((2, 1))] * 2)
+    assert np.isfinite(
+        np.concatenate(list(map(np.ravel, model.get_weights())))
+    ).all()

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -173,3 +174,11 @@ def test_a_vector_is_a_mapping_from_players_to_tuples():
     assert dict(vector) == {"x": (1, 2), "y": (3,)}
     assert len(vector) == 2
     assert "x" in vector and "z" not in vector
+
+
+def test_of_variables_the_values_are_taken():
+    v = keras.Variable([1.0, 2.0])
+    joint = Joint({"a": [v, None]})
+    v.assign([5.0, 5.0])
+    np.testing.assert_array_equal(joint["a"][0], [1.0, 2.0])
+    assert joint["a"][1] is None

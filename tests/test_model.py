@@ -190,7 +190,10 @@ def test_saving_keeps_how_it_was_compiled(small_gan, tmp_path):
     model = small_gan(name="mine")
     model.compile(
         adversarial.optimizers.Alternating(steps={"discriminator": 2}),
-        {"generator": "sgd", "discriminator": keras.optimizers.RMSprop(0.5)},
+        {
+            "generator": {"class_name": "SGD", "config": {"momentum": 0.5}},
+            "discriminator": keras.optimizers.RMSprop(0.5),
+        },
         {"generator": [BCE, None], "discriminator": BCE},
         loss_weights={"discriminator": [1.0, 2.0]},
         metrics={"generator": [["mae"], None]},

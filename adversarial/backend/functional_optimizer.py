@@ -11,7 +11,6 @@ import warnings
 from typing import Any
 
 import keras
-from keras import ops
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from adversarial.errors import conversation
@@ -56,10 +55,8 @@ class FunctionalOptimizer:
     The optimizer itself never changes. A `LossScaleOptimizer` is looked
     through: gradients here are true gradients.
 
-    The slope of `sqrt` at zero is infinite, and an infinite slope times a
-    gradient that is exactly zero, as behind a dead ReLU, is NaN. So where a
-    gradient or an entry of the state is exactly zero and the slope behind it
-    is not finite, the slope is taken to be zero. Values are never changed.
+    Where a gradient is exactly zero, as behind a dead ReLU, the slope of Adam's
+    `sqrt` is infinite; TensorFlow takes the product of the two to be zero.
 
     Args:
         optimizer: A built Keras optimizer.
@@ -111,13 +108,11 @@ class FunctionalOptimizer:
             The new values and the new state.
         """
         scale = self.optimizer.loss_scale_factor or 1.0
-        present = [
-            None if g is None else _guarded(g) * scale for g in gradients
-        ]
+        present = [None if g is None else g * scale for g in gradients]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")
             new_values, new_state = self._twin.stateless_apply(
-                [_guarded(s) if _is_float(s) else s for s in state],
+                state,
                 present,
                 values,
             )
@@ -133,20 +128,3 @@ def _twin(optimizer: keras.optimizers.Optimizer) -> Any:
         id(v): i for i, v in enumerate(optimizer._trainable_variables)
     }
     return twin
-
-
-def _is_float(x: Tensor) -> bool:
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    return bool(keras.backend.is_float_dtype(dtype))
-
-
-@ops.custom_gradient  # type: ignore[untyped-decorator]
-def _guarded(x: Tensor) -> Any:
-    """The identity, without a slope where it would be infinite at zero."""
-
-    def slope(*args: Tensor, upstream: Tensor | None = None) -> Tensor:
-        upstream = args[0] if upstream is None else upstream
-        kept = ops.logical_or(ops.isfinite(upstream), x != 0)
-        return ops.where(kept, upstream, ops.zeros_like(upstream))
-
-    return x, slope

@@ -12,6 +12,7 @@ Private parts of Keras: a functional model keeps its graph in
 inputs and outputs.
 """
 
+import functools
 from typing import Any
 
 import keras
@@ -40,6 +41,15 @@ class TensorRef:
     def from_config(cls, config: Record) -> "TensorRef":
         """Remakes the reference."""
         return cls(**config)
+
+
+@functools.cache
+def _reference(number: int) -> TensorRef:
+    """The one reference of a number: Keras tells objects apart by identity.
+
+    A reference that is thrown away would lend its identity to a later one.
+    """
+    return TensorRef(number)
 
 
 def record(networks: list[keras.Model]) -> Record:
@@ -131,7 +141,7 @@ class _Recorder:
 
         def reference(x: Any) -> Any:
             if isinstance(x, keras.KerasTensor):
-                return TensorRef(seen.setdefault(id(x), len(seen)))
+                return _reference(seen.setdefault(id(x), len(seen)))
             return x
 
         def written(structure: Any) -> Any:

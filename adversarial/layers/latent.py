@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,12 @@ from adversarial.errors import conversation
 from adversarial.registry import register
 
 Tensor = Any
+
+
+def _whole(n: Any) -> int:
+    if isinstance(n, bool):
+        raise TypeError("a bool is not a size")
+    return operator.index(n)
 
 
 class Latent(keras.layers.Layer, abc.ABC):  # type: ignore[misc]
@@ -38,8 +45,12 @@ class Latent(keras.layers.Layer, abc.ABC):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if not all(isinstance(n, int) and n > 0 for n in self.shape):
+        sizes = shape if isinstance(shape, list | tuple) else (shape,)
+        try:
+            self.shape = tuple(map(_whole, sizes))
+        except TypeError:
+            self.shape = (0,)
+        if min(self.shape, default=1) < 1:
             raise ValueError(
                 conversation(
                     "`shape` must hold positive whole numbers.",
@@ -59,9 +70,10 @@ class Latent(keras.layers.Layer, abc.ABC):  # type: ignore[misc]
         rows = ops.shape(keras.tree.flatten(inputs)[0])[0]
         return self.draw((rows, *self.shape))
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Returns `(batch, *shape)`."""
-        return (input_shape[0], *self.shape)
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+        """Returns the shape `(batch, *shape)` and the compute dtype."""
+        rows = keras.tree.flatten(inputs)[0].shape[0]
+        return keras.KerasTensor((rows, *self.shape), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

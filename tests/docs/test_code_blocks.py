@@ -83,20 +83,18 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_says(
     page, fresh_keras
 ):
     namespace = {"__name__": "__main__"}
-    printed = ""
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    same = doctest.OutputChecker().check_output
+    printed = None
     for block in blocks_of(page):
-        if block.language == "python":
-            printed = run(page, block, namespace)
-        elif block.language == "text" and block.follows and printed:
-            flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-            checker = doctest.OutputChecker()
-            assert checker.check_output(block.text, printed, flags), (
+        if block.language == "text" and block.follows and printed is not None:
+            assert same(block.text, printed, flags), (
                 f"{page.name}, line {block.line}: the page says\n"
                 f"{block.text}\nand the code printed\n{printed}"
             )
-            printed = ""
-        else:
-            printed = ""
+        printed = None
+        if block.language == "python":
+            printed = run(page, block, namespace)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)

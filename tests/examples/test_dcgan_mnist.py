@@ -112,11 +112,22 @@ def test_the_same_latents_are_drawn_after_every_epoch(smoke):
 def test_the_plot_and_the_contact_sheet_show_something(smoke):
     for name, size in {
         "losses": (840, 480),
-        "contact_sheet": (700, 140),
+        "contact_sheet": (90 + GRID, 2 * (SIDE + GAP)),
     }.items():
         with Image.open(smoke[0] / f"{name}.png") as picture:
             assert picture.size == size
-            assert len(set(picture.convert("L").getdata())) > 10
+            assert len(np.unique(picture.convert("L"))) > 10
+
+
+def test_the_contact_sheet_holds_the_first_row_of_every_epoch(smoke):
+    with Image.open(smoke[0] / "contact_sheet.png") as picture:
+        sheet = np.asarray(picture)
+    for n in range(2):
+        with Image.open(smoke[0] / "epochs" / f"00{n}.png") as picture:
+            row = np.asarray(picture)[:SIDE]
+        top = n * (SIDE + GAP)
+        np.testing.assert_array_equal(sheet[top : top + SIDE, 90:], row)
+        assert sheet[top : top + SIDE, :90].min() < 128, "no label"
 
 
 def test_the_history_has_a_column_for_every_log(smoke):
