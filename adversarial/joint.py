@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from adversarial import backend
 from adversarial.errors import conversation
 
 Tensor = Any
@@ -142,7 +143,7 @@ class Joint(Mapping[str, Block]):
 
 
 def _value(x: Any) -> Tensor | None:
-    return ops.convert_to_tensor(x) if isinstance(x, keras.Variable) else x
+    return backend.read(x) if isinstance(x, keras.Variable) else x
 
 
 def _plus(a: Tensor | None, b: Tensor | None) -> Tensor | None:
