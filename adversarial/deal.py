@@ -378,7 +378,7 @@ def equip(
         if half and not _is_scaled(optimizer):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         player.optimizer = optimizer
-        player.update_state = update_state[name]
+        player.update_state = update_state.get(name, True)
         player.fuse_updates = fuse and _is_built_in(optimizer)
         optimizer.build(list(player.variables))
 

@@ -172,39 +172,38 @@ def assign_state(players: Players) -> None:
 
     A layer belongs to the player that owns all its trainable variables. A
     layer that has none, such as a batch normalisation without scale and
-    center, belongs where the nearest layer or model around it belongs. What
-    still belongs to nobody, and the state of random numbers, is not assigned.
+    center, belongs where the nearest layer or model around it belongs, the
+    first one if it is in several. What still belongs to nobody, and the state
+    of random numbers, is not assigned.
     """
     owner_of = {id(v): p.name for p in players.values() for v in p.variables}
-    state: dict[str, dict[int, keras.Variable]] = {name: {} for name in players}
+    state: dict[str, list[keras.Variable]] = {name: [] for name in players}
     taken: set[int] = set()
-    seen: set[tuple[int, str | None]] = set()
+    seen: set[int] = set()
 
-    def visit(layer: keras.Layer, around: str | None) -> None:
-        if (id(layer), around) in seen:
+    def visit(layer: keras.Layer) -> None:
+        if id(layer) in seen:
             return
-        seen.add((id(layer), around))
+        seen.add(id(layer))
+        for child in children_of(layer):
+            visit(child)
         owners = {owner_of.get(id(v)) for v in layer.trainable_variables}
         owners |= {
             owner_of[id(v)] for v in layer.variables if id(v) in owner_of
         }
-        owner = around if not owners else None
-        if len(owners) == 1:
-            owner = next(iter(owners))
-        for child in children_of(layer):
-            visit(child, owner)
+        owner = next(iter(owners)) if len(owners) == 1 else None
         if owner is None:
             return
         for v in layer.variables:
-            if id(v) not in owner_of and id(v) not in taken:
-                if not is_random_state(v) and not v.trainable:
-                    taken.add(id(v))
-                    state[owner][id(v)] = v
+            rest = id(v) not in owner_of and id(v) not in taken
+            if rest and not v.trainable and not is_random_state(v):
+                taken.add(id(v))
+                state[owner].append(v)
 
     for network in players.networks:
-        visit(network, None)
+        visit(network)
     for name, player in players.items():
-        player.state = tuple(state[name].values())
+        player.state = tuple(state[name])
 
 
 def children_of(layer: keras.Layer) -> list[keras.Layer]:

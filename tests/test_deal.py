@@ -5,7 +5,13 @@ import pytest
 
 from adversarial import backend
 from adversarial.assembly import assemble
-from adversarial.deal import deal, deal_kwargs, deal_optimizers, equip
+from adversarial.deal import (
+    deal,
+    deal_flag,
+    deal_kwargs,
+    deal_optimizers,
+    equip,
+)
 from adversarial.losses import AdversarialLoss
 from adversarial.optimizers import Simultaneous
 
@@ -477,9 +483,25 @@ def test_wrong_arguments_per_player_are_refused(given, match):
         deal_kwargs(GAN, MSE, given)
 
 
+def test_a_flag_is_for_all_players_or_those_that_are_named():
+    both = {"generator": True, "discriminator": True}
+    assert deal_flag(GAN, True, "flag") == both
+    assert deal_flag(GAN, False, "flag") == dict.fromkeys(GAN, False)
+    given = {"discriminator": False}
+    assert deal_flag(GAN, given, "flag") == {**both, **given}
+    assert deal_flag(GAN, {}, "flag") == both
+
+
+def test_a_flag_of_an_unknown_player_is_refused():
+    with pytest.raises(ValueError, match="Unknown player in `flag`") as error:
+        deal_flag(GAN, {"generatr": False}, "flag")
+    assert "did you mean 'generator'?" in str(error.value)
+
+
 def equipped(players, optimizers, update_state=(), **kwargs):
     options = {"scaled": False, "fuse": False, **kwargs}
-    equip(players, optimizers, dict(update_state), **options)
+    update = {**dict.fromkeys(players, True), **dict(update_state)}
+    equip(players, optimizers, update, **options)
     return list(players.values())
 
 

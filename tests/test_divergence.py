@@ -170,6 +170,24 @@ def test_only_the_players_whose_loss_is_bad_are_named():
     assert error.value.step == 0
 
 
+@pytest.mark.parametrize("strategy", ["simultaneous", "alternating"])
+@pytest.mark.parametrize("mode", [EAGER, THREE], ids=str)
+def test_a_finite_loss_with_a_bad_gradient_is_raised_too(strategy, mode):
+    """The distance of a number to itself is 0, and its slope 0 / 0."""
+
+    class Distance(losses.AdversarialLoss):
+        def call(self, outputs, targets=None):
+            a, b = outputs
+            return {"first": a * b, "second": ops.sqrt(ops.square(b - 1.0))}
+
+    model = game(strategy, Distance(), **mode)
+    before = model.get_weights()
+    with pytest.raises(GameDivergedError) as error:
+        fit(model, GOOD, GOOD, GOOD)
+    assert (error.value.players, error.value.step) == (("second",), 0)
+    assert_equal(model.get_weights(), before)
+
+
 def test_an_infinite_loss_is_bad_too():
     with pytest.raises(GameDivergedError):
         game(**EAGER).train_on_batch(np.full((1, 1), np.inf))

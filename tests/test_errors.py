@@ -193,7 +193,7 @@ def test_a_model_predicts_without_being_compiled(model):
             ["`on_nonfinite` must be 'raise' or 'warn'", "'ignore'"],
         ),
     ],
-    ids=lambda x: str(next(iter(x.items()))) if isinstance(x, dict) else "",
+    ids=lambda x: next(iter(x)) if isinstance(x, dict) else "",
 )
 def test_wrong_arguments_are_refused_by_compile(model, arguments, error, parts):
     with refused(error, *parts):

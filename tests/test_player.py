@@ -90,6 +90,35 @@ def test_a_layer_in_two_networks_has_its_statistics_once():
     assert_state(players["b"], b)
 
 
+def test_statistics_that_two_players_share_belong_to_the_first():
+    shared = bare()
+    a, b = sequential(dense(), shared), sequential(dense(), shared)
+    players = game({"a": a, "b": b}, chain(a, b))
+    assert_state(players["a"], shared)
+    assert_state(players["b"])
+
+
+def test_statistics_of_a_frozen_layer_belong_to_the_owner_of_its_weights():
+    frozen = bn()
+    base = chain(frozen, dense())
+    frozen.trainable = False
+    rest = base.trainable_variables
+    players = game({"a": [frozen.gamma, frozen.beta], "b": rest}, base)
+    assert_state(players["b"])
+    assert [v.name for v in players["a"].state] == [
+        "moving_mean",
+        "moving_variance",
+    ]
+
+
+def test_statistics_of_a_layer_that_is_not_wholly_owned_belong_to_nobody():
+    partly = bn()
+    base = chain(partly)
+    with pytest.warns(UserWarning, match="No player owns"):
+        players = game({"a": [partly.gamma]}, base)
+    assert_state(players["a"])
+
+
 class Block(keras.layers.Layer):
     """A layer with a list and a dict of layers in it."""
 
