@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from adversarial.backend.random_state import (
     is_random_state,
 )
 from adversarial.batch import Batch
-from adversarial.errors import conversation
+from adversarial.errors import conversation, quoted
 from adversarial.losses.adversarial_loss import AdversarialLoss
 from adversarial.player import Player, Players
 
@@ -106,6 +107,9 @@ class Evaluator:
         self.noise = [v for v in others.values() if is_random_state(v)]
         self.noise.append(global_random_state())
         self.state = [v for v in others.values() if not is_random_state(v)]
+        mine = {id(v) for p in players.values() for v in p.state}
+        self.unowned = [v for v in self.state if id(v) not in mine]
+        self._warned = False
 
     def __call__(
         self, batch: Batch, names: Sequence[str], values: Values
@@ -140,6 +144,7 @@ class Evaluator:
                 added[player.name] = list(scope.losses)
                 state[player.name] = _changed(scope, player.state, values)
             noise = {**_changed(scope, self.noise, values), **noise}
+            self._warn_of(_changed(scope, self.unowned, values))
         with keras.StatelessScope(mapping):
             losses = self._losses(batch, reached, outputs, added)
         return Evaluation(losses, outputs, state, noise)
@@ -182,6 +187,17 @@ class Evaluator:
             ]
             totals[name] = _total(name, terms)
         return totals
+
+    def _warn_of(self, lost: Values) -> None:
+        """Says once what would change, but belongs to no player."""
+        if lost and not self._warned:
+            self._warned = True
+            paths = quoted(v.path for v, _ in lost.values())
+            warnings.warn(
+                f"No player owns {paths}; they will not be updated. Put the "
+                "layer into a model of the player's own layers.",
+                stacklevel=2,
+            )
 
     @staticmethod
     def _structure(player: Player, flat: list[Tensor]) -> Any:

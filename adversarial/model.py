@@ -9,7 +9,7 @@ import keras
 
 from adversarial import optimizers
 from adversarial.assembly import assemble
-from adversarial.callbacks.player_progress import PlayerProgress
+from adversarial.callbacks.player_progress import with_player_progress
 from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
 from adversarial.errors import conversation
@@ -285,16 +285,19 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
                 compiled with `on_nonfinite="warn"`.
         """
         self._compiled()
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = list(keras.tree.flatten(callbacks or []))
-            bars = keras.callbacks.ProgbarLogger
-            if verbose and not any(isinstance(c, bars) for c in callbacks):
-                callbacks.append(PlayerProgress(list(self.players)))
+        callbacks = with_player_progress(callbacks, verbose, list(self.players))
         return super().fit(
             x, y, batch_size, epochs, verbose, callbacks, **kwargs
         )
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        **kwargs: Any,
+    ) -> Any:
         """Evaluates as `keras.Model.evaluate` does; see there.
 
         Returns:
@@ -303,7 +306,11 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         """
         self._compiled()
         as_dict = kwargs.pop("return_dict", False)
-        logs = super().evaluate(*args, return_dict=True, **kwargs)
+        kwargs["callbacks"] = with_player_progress(
+            kwargs.get("callbacks"), verbose, list(self.players)
+        )
+        kwargs["return_dict"] = True
+        logs = super().evaluate(x, y, batch_size, verbose, **kwargs)
         return logs if as_dict else [logs[n] for n in self.metrics_names]
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
@@ -356,11 +363,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> AdversarialModel:
-        """Remakes the model; layers that players share stay shared.
-
-        Raises:
-            ValueError: if the networks come back with other variables.
-        """
+        """Remakes the model; layers that players share stay shared."""
         return cls(name=config["name"], **players_arguments(config))
 
     def save_own_variables(self, store: Any) -> None:
@@ -368,11 +371,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         save_random_state(self.networks, store)
 
     def load_own_variables(self, store: Any) -> None:
-        """Loads the random state of the networks.
-
-        Raises:
-            ValueError: if the networks have another number of random states.
-        """
+        """Loads the random state of the networks."""
         load_random_state(self.networks, store)
 
     def get_compile_config(self) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def players_config(players: Players) -> Config:
     networks = {id(n): i for i, n in enumerate(players.networks)}
     return {
         "networks": record(players.networks),
-        "variables": [[v.name, list(v.shape)] for v in variables],
+        "variables": [list(v.shape) for v in variables],
         "players": [
             {
                 "name": p.name,
@@ -41,13 +41,13 @@ def players_arguments(config: Config) -> Config:
     """
     networks = replay(config["networks"])
     variables = all_variables(networks)
-    found = [[v.name, list(v.shape)] for v in variables]
-    if found != [list(entry) for entry in config["variables"]]:
+    found = [list(v.shape) for v in variables]
+    if found != [list(shape) for shape in config["variables"]]:
         raise ValueError(
             conversation(
                 "The networks must be remade as they were saved.",
                 expected=f"{len(config['variables'])} variables.",
-                received=f"{len(found)} variables, or other names or shapes.",
+                received=f"{len(found)} variables, or other shapes.",
                 fix="in `get_config` of your own layers and models, describe "
                 "everything that makes variables.",
             )

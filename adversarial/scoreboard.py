@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from adversarial import backend
+from adversarial.assembly import check_names
 from adversarial.batch import Batch, split_batch
 from adversarial.deal import DEALT, deal
 from adversarial.evaluation import Outcome
@@ -136,6 +137,7 @@ class Scoreboard:
             )
 
     def _make_objectives(self) -> None:
+        check_names(self.players)
         for player in self.players.values():
             dealt = {
                 argument: deal(self.players, player, given, argument)

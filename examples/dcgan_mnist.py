@@ -36,7 +36,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 import adversarial
-from adversarial.callbacks.image_grid import write_grid
+from adversarial.callbacks import write_grid
 
 EMBEDDED = Path(__file__).parent / "data" / "mnist_subset.npz"
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")

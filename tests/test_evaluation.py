@@ -126,3 +126,17 @@ def test_random_numbers_without_a_seed_are_replayed_too():
     for _ in range(2):
         model.train_on_batch(np.ones((2, 1)), np.ones((2, 1)))
     assert seen[0] == seen[1] != seen[2] == seen[3]
+
+
+def test_state_that_belongs_to_nobody_is_named_once():
+    x = keras.Input((2,))
+    first, second, third = layers.Dense(2), layers.Dense(1), layers.Dense(1)
+    norm = layers.BatchNormalization(scale=False, center=False)
+    model = adversarial.AdversarialModel(
+        keras.Model(x, [second(norm(first(x))), third(x)]),
+        player_params=[first.variables + second.variables, third],
+    )
+    model.compile("simultaneous", "sgd", "mse")
+    with pytest.warns(UserWarning, match="No player owns .*moving_mean"):
+        model.train_on_batch(np.ones((4, 2)), [np.ones((4, 1))] * 4)
+    np.testing.assert_array_equal(norm.moving_mean, [0.0, 0.0])

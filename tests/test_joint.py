@@ -1,5 +1,4 @@
 import keras
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -168,13 +167,6 @@ def test_pack_wants_one_entry_per_variable(count):
         joint(A).pack([None] * count)
     assert "Expected: 3." in str(error.value)
     assert f"Received: {count}." in str(error.value)
-
-
-def test_variables_are_taken_at_their_values_of_the_moment():
-    variable = keras.Variable(np.ones(2))
-    vector = Joint({"x": [variable, None]})
-    variable.assign([5.0, 5.0])
-    assert_equal(vector, {"x": [np.ones(2), None]})
 
 
 def test_a_vector_is_a_mapping_from_players_to_tuples():

@@ -29,7 +29,7 @@ def test_the_configuration_is_json_and_makes_the_same_players(small_gan):
 
 def test_networks_that_come_back_different_are_refused(small_gan):
     config = players_config(small_gan().players)
-    config["variables"][1][1] = [7, 7]
+    config["variables"][1] = [7, 7]
     with pytest.raises(ValueError, match="remade as they were saved"):
         players_arguments(config)
 

@@ -1,8 +1,11 @@
 """Callbacks for adversarial training."""
 
-from adversarial.callbacks.image_grid import ImageGrid as ImageGrid
+from adversarial.callbacks.image_grid import (
+    ImageGrid as ImageGrid,
+    write_grid as write_grid,
+)
 from adversarial.callbacks.player_progress import (
     PlayerProgress as PlayerProgress,
 )
 
-__all__ = ["ImageGrid", "PlayerProgress"]
+__all__ = ["ImageGrid", "PlayerProgress", "write_grid"]

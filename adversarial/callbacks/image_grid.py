@@ -82,11 +82,11 @@ def grid(
         than one channel, dtype uint8.
     """
     if images.ndim == 4 and images.shape[-1] in (1, 3, 4):
-        side = int(np.ceil(np.sqrt(len(images))))
-        empty = np.full((side * side - len(images), *images.shape[1:]), np.nan)
-        blank = np.nan_to_num(empty, nan=value_range[0])
+        columns = int(np.ceil(np.sqrt(len(images))))
+        missing = -len(images) % columns
+        blank = np.full((missing, *images.shape[1:]), value_range[0])
         images = np.concatenate([images, blank])
-        images = images.reshape(side, side, *images.shape[1:])
+        images = images.reshape(-1, columns, *images.shape[1:])
     if images.ndim == 4:
         images = images[..., None]
     if images.ndim != 5 or images.shape[-1] not in (1, 3, 4):

@@ -17,6 +17,25 @@ REST_WIDTH = len("  1:05:59 150ms/step")
 NUMBER_WIDTH = len(" - : -0.6931")
 
 
+def with_player_progress(
+    callbacks: Any, verbose: str | int, players: Sequence[str]
+) -> Any:
+    """Adds a `PlayerProgress` where Keras would add a progress bar.
+
+    Args:
+        callbacks: What `fit` or `evaluate` was given.
+        verbose: As in Keras; 0 is no bar.
+        players: The names of the players.
+    """
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks
+    found = list(keras.tree.flatten(callbacks or []))
+    bars = keras.callbacks.ProgbarLogger
+    if verbose and not any(isinstance(c, bars) for c in found):
+        found.append(PlayerProgress(players))
+    return found
+
+
 class PlayerProgress(keras.callbacks.ProgbarLogger):  # type: ignore[misc]
     """Keras' progress bar with one number per player, on one line.
 

@@ -39,8 +39,9 @@ class Alternating(AdversarialOptimizer):
             they compute alike is computed once.
 
     Raises:
-        ValueError: at `compile`, if the names are not the players' or a
-            number of steps is not a positive integer.
+        ValueError: if a number of steps is not a positive integer; at
+            `compile`, if the names are not the players'.
+        TypeError: if `order` is a string or `steps` not a dict.
 
     Example:
 
@@ -67,6 +68,14 @@ class Alternating(AdversarialOptimizer):
         fresh_noise: bool = False,
     ) -> None:
         super().__init__()
+        if isinstance(order, str) or not isinstance(steps or {}, Mapping):
+            raise TypeError(
+                conversation(
+                    "`order` must be a list of names and `steps` a dict.",
+                    received=f"order={order!r}, steps={steps!r}.",
+                    fix='write `steps={"discriminator": 5}`.',
+                )
+            )
         self.order_of_moves = None if order is None else tuple(order)
         self.steps = dict(steps or {})
         self.fresh_noise = fresh_noise

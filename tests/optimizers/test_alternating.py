@@ -181,3 +181,9 @@ def test_unknown_players_and_missing_players_are_refused(quadratic):
 
 def sgds(n):
     return [keras.optimizers.SGD(STEP_SIZE) for _ in range(n)]
+
+
+@pytest.mark.parametrize("wrong", [{"order": "ab"}, {"steps": 5}])
+def test_a_string_for_an_order_and_a_number_for_steps_are_refused(wrong):
+    with pytest.raises(TypeError, match="list of names and `steps` a dict"):
+        Alternating(**wrong)
