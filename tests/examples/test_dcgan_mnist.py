@@ -263,7 +263,7 @@ def test_sample_writes_new_digits_each_time(script, out):
         path = out / f"samples-{number:03d}.png"
         assert report["paths"] == [str(path)]
         with Image.open(path) as picture:
-            assert picture.size == (3 * SIDE + 2 * GAP,) * 2
+            assert picture.size == (3 * SIDE + 2 * GAP, 2 * SIDE + GAP)
             pictures.append(np.asarray(picture))
     assert (pictures[0] != pictures[1]).any()
     assert before.items() <= contents(out).items()
