@@ -173,7 +173,7 @@ def float64() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def seeded() -> Iterator[None]:
-    """Every test starts from the same random state and a clean session."""
+    """Every test starts from the same random state and clean names."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
     yield
