@@ -92,6 +92,13 @@ def test_all_finite_looks_at_every_entry():
     assert bool(backend.all_finite([None]))
 
 
+def test_all_finite_takes_any_mixture_of_precisions():
+    large = tf.fill((100,), tf.constant(1000.0, tf.float16))
+    mixed = [large, tf.ones(3), tf.ones(2, tf.float64), tf.ones(2, tf.bfloat16)]
+    assert bool(backend.all_finite(mixed))
+    assert not bool(backend.all_finite([*mixed, large / 0]))
+
+
 def test_a_fused_update_writes_what_the_plain_one_writes():
     ends = []
     for fused in (False, True):
