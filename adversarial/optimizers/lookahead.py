@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from adversarial.game import Game
+from adversarial.game import Game, Slots
 from adversarial.joint import Joint
 from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
 from adversarial.optimizers.checks import checked_count, checked_number
@@ -27,8 +27,9 @@ class Lookahead(AdversarialOptimizer):
             phi   <- phi + step * (theta - phi)
             theta <- phi
 
-    for all players at once. Moving statistics and the state of the players'
-    Keras optimizers stay as they are.
+    for all players at once. A `Lookahead` inside another is pulled back too:
+    its slow weights become those of the outer one. Moving statistics and the
+    state of the players' Keras optimizers stay as they are.
 
     Facts: order and field evaluations of `inner`, any number of players,
     state: one copy of the parameters.
@@ -51,7 +52,8 @@ class Lookahead(AdversarialOptimizer):
 
     References:
         - Chavdarova, Pagliardini, Stich, Fleuret, Jaggi, Taming GANs with
-          Lookahead-Minmax, ICLR 2021, arXiv 2006.14567, algorithm 1.
+          Lookahead-Minmax, ICLR 2021, arXiv 2006.14567, algorithm 1, and
+          its nested form.
         - Zhang, Lucas, Hinton, Ba, Lookahead Optimizer: k steps forward,
           1 step back, NeurIPS 2019, arXiv 1907.08610.
 
@@ -86,7 +88,18 @@ class Lookahead(AdversarialOptimizer):
 
         due = ops.equal(self.iterations % self.period, self.period - 1)
         game.assign(slow, pulled, when=due)
-        game.assign(game.variables, lambda: Joint(slow), when=due)
+        followers = [game.variables, *self._slow_inside()]
+        game.assign(
+            followers, lambda: [Joint(slow)] * len(followers), when=due
+        )
+
+    def _slow_inside(self) -> list[Slots]:
+        found, strategy = [], self.inner
+        while strategy is not None:
+            if isinstance(strategy, Lookahead):
+                found.append(strategy.slow)
+            strategy = strategy.inner
+        return found
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -272,13 +272,19 @@ def lookahead(
 ) -> tuple[Array, State]:
     """After every period steps: phi <- phi + step (theta - phi) -> theta.
 
-    phi starts at the theta before the first step.
+    phi starts at the theta before the first step. If `inner` is of this kind,
+    its phi becomes this one too.
     """
     phi, t = state.get("phi", theta), state.get("t", 0) + 1
     theta, remembered = inner(game, theta, state.get("inner", {}))
     if t % period == 0:
         phi = phi + step * (theta - phi)
         theta = phi
+        below = remembered
+        while below:
+            if "phi" in below:
+                below["phi"] = phi
+            below = below.get("inner", {})
     return theta, {"phi": phi, "t": t, "inner": remembered}
 
 
