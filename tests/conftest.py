@@ -1,7 +1,6 @@
 """Games that many tests play."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -9,158 +8,40 @@ import numpy as np
 import pytest
 
 import adversarial
+from adversarial import games
 
 Array = Any
 
 
-@keras.saving.register_keras_serializable(package="tests")
-class QuadraticLoss(adversarial.losses.AdversarialLoss):
-    """l_i = theta' Q_i theta / 2 + b_i' theta, per sample."""
+def in_precision(game: games.Quadratic, precision: str) -> games.Quadratic:
+    """The game, whose models have this precision unless told otherwise."""
+    made = game.model
 
-    def __init__(self, matrices: Any, vectors: Any) -> None:
-        self.matrices = np.asarray(matrices)
-        self.vectors = np.asarray(vectors)
+    def model(start: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
+        return made(start, dtype or precision, **kwargs)
 
-    def call(self, outputs: Any, targets: Any = None) -> Any:
-        theta = outputs
-        return [
-            keras.ops.sum((0.5 * theta @ q + b) * theta, axis=-1)
-            for q, b in zip(
-                self.matrices.astype(theta.dtype.as_numpy_dtype),
-                self.vectors.astype(theta.dtype.as_numpy_dtype),
-                strict=True,
-            )
-        ]
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "matrices": self.matrices.tolist(),
-            "vectors": self.vectors.tolist(),
-        }
-
-
-@dataclass
-class Quadratic:
-    """A random quadratic game of players with unequal blocks."""
-
-    blocks: list[int]
-    matrices: Array
-    vectors: Array
-    start: Array
-    dtype: str
-
-    @property
-    def edges(self) -> list[int]:
-        return [0, *np.cumsum(self.blocks).tolist()]
-
-    @property
-    def jacobian(self) -> Array:
-        """The Jacobian of the field: row block i is that of Q_i."""
-        rows = [
-            self.matrices[i][self.edges[i] : self.edges[i + 1]]
-            for i in range(len(self.blocks))
-        ]
-        return np.concatenate(rows)
-
-    def gradient(self, i: int, theta: Array) -> Array:
-        full = self.matrices[i] @ theta + self.vectors[i]
-        return full[self.edges[i] : self.edges[i + 1]]
-
-    def field(self, theta: Array) -> Array:
-        return np.concatenate(
-            [self.gradient(i, theta) for i in range(len(self.blocks))]
-        )
-
-    def losses(self, theta: Array) -> list[float]:
-        return [
-            0.5 * theta @ q @ theta + b @ theta
-            for q, b in zip(self.matrices, self.vectors, strict=True)
-        ]
-
-    def split(self, theta: Array) -> list[Array]:
-        return np.split(theta, self.edges[1:-1])
-
-    def model(self) -> adversarial.AdversarialModel:
-        """The game as a model on inputs that are all ones."""
-        x = keras.Input((1,), dtype=self.dtype)
-        layers = [
-            keras.layers.Dense(size, use_bias=False, dtype=self.dtype)
-            for size in self.blocks
-        ]
-        parts = [layer(x) for layer in layers]
-        theta = parts[0]
-        if len(parts) > 1:
-            theta = keras.layers.Concatenate(dtype=self.dtype)(parts)
-        names = [f"p{i}" for i in range(len(layers))]
-        model = adversarial.AdversarialModel(
-            base_model=keras.Model(x, theta),
-            player_params=dict(zip(names, layers, strict=True)),
-        )
-        self.place(model, self.start)
-        return model
-
-    def loss(self) -> QuadraticLoss:
-        return QuadraticLoss(self.matrices, self.vectors)
-
-    def place(self, model: adversarial.AdversarialModel, theta: Array) -> None:
-        for player, value in zip(
-            model.players.values(), self.split(theta), strict=True
-        ):
-            player.variables[0].assign(value[None])
-
-    def play(self, model: adversarial.AdversarialModel, steps: int) -> Array:
-        """Plays steps on one sample; returns the points, start included."""
-        x = np.ones((1, 1), self.dtype)
-        points = [point_of(model)]
-        for _ in range(steps):
-            model.train_on_batch(x)
-            points.append(point_of(model))
-        return np.stack(points)
-
-
-def point_of(model: adversarial.AdversarialModel) -> Array:
-    return np.concatenate(
-        [
-            np.ravel(keras.ops.convert_to_numpy(v))
-            for player in model.players.values()
-            for v in player.variables
-        ]
-    )
+    game.model = model
+    return game
 
 
 @pytest.fixture
-def quadratic() -> Callable[..., Quadratic]:
+def quadratic() -> Callable[..., games.Quadratic]:
     """Makes a random quadratic game with the given sizes of blocks."""
 
     def make(
         blocks: list[int], dtype: str = "float64", seed: int = 0
-    ) -> Quadratic:
-        rng = np.random.default_rng(seed)
-        n, size = len(blocks), sum(blocks)
-        matrices = rng.normal(size=(n, size, size)) / np.sqrt(size)
-        matrices = (matrices + matrices.transpose(0, 2, 1)) / 2
-        return Quadratic(
-            blocks,
-            matrices,
-            rng.normal(size=(n, size)),
-            rng.normal(size=size),
-            dtype,
-        )
+    ) -> games.Quadratic:
+        return in_precision(games.random_quadratic(blocks, seed), dtype)
 
     return make
 
 
 @pytest.fixture
-def bilinear() -> Quadratic:
+def bilinear() -> games.Quadratic:
     """min_x max_y xy, from (3, 4), in float64."""
-    q = np.array([[0.0, 1.0], [1.0, 0.0]])
-    return Quadratic(
-        [1, 1],
-        np.stack([q, -q]),
-        np.zeros((2, 2)),
-        np.array([3.0, 4.0]),
-        "float64",
-    )
+    matrices = games.Bilinear().matrices
+    game = games.Quadratic(matrices, start=[3.0, 4.0])
+    return in_precision(game, "float64")
 
 
 @pytest.fixture
@@ -246,7 +127,7 @@ def probe() -> Callable[..., Any]:
     """Plays one eager step of a function on a quadratic game."""
 
     def run(
-        game: Quadratic,
+        game: games.AnalyticGame,
         function: Callable[[adversarial.Game], Any],
         optimizers: Any = "sgd",
     ) -> Any:
@@ -264,11 +145,11 @@ def probe() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def joint_of() -> Callable[[Quadratic, Array], adversarial.Joint]:
+def joint_of() -> Callable[[games.AnalyticGame, Array], adversarial.Joint]:
     """Makes a joint vector of a flat one."""
     return lambda game, vector: adversarial.Joint(
         {
-            f"p{i}": [keras.ops.convert_to_tensor(part[None])]
-            for i, part in enumerate(game.split(vector))
+            player: [keras.ops.convert_to_tensor(x) for x in block]
+            for player, block in game.tensors(vector).items()
         }
     )

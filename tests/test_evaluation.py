@@ -54,7 +54,7 @@ def test_variables_are_looked_up_in_the_given_values_and_not_written(
     model = game.model()
     model.test_loss = game.loss()
     moved = np.array([1.0, 2.0, 3.0])
-    parts = [p[None].astype("float32") for p in game.split(moved)]
+    parts = [p.astype("float32") for p in game.split(moved)]
     variables = [p.variables[0] for p in model.players.values()]
     found = evaluate(
         model,
@@ -62,7 +62,7 @@ def test_variables_are_looked_up_in_the_given_values_and_not_written(
         Batch(keras.ops.ones((1, 1))),
         zip(variables, parts, strict=True),
     )
-    expected = game.losses(moved)
+    expected = game.values(moved)
     np.testing.assert_allclose(
         [found.losses["p0"], found.losses["p1"]], expected, rtol=1e-5
     )

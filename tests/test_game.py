@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 import adversarial
+from adversarial.testing import LinearGame
+from adversarial.testing.linear_model import linear_model, numbers
 
 ROUNDING = 1e-12
 """Float64 sums over up to 6 numbers near 1."""
@@ -23,7 +25,7 @@ def other(game):
 def test_players_variables_and_point_are_those_of_the_model(game, probe):
     def look(g):
         assert g.players == ("p0", "p1", "p2")
-        assert [v.shape for v in g.variables["p1"]] == [(1, 3)]
+        assert [v.shape for v in g.variables["p1"]] == [(3,)]
         return g.point
 
     np.testing.assert_array_equal(probe(game, look), game.start)
@@ -54,8 +56,7 @@ def test_virtual_steps_equal_real_steps(game, name, probe):
         return point
 
     expected = probe(game, three_steps, make_each(name))
-    model = game.model()
-    model.compile("simultaneous", make_each(name), game.loss())
+    model = game.compiled("simultaneous", make_each(name))
     np.testing.assert_allclose(game.play(model, 3)[-1], expected, rtol=1e-10)
 
 
@@ -321,17 +322,15 @@ def memory_of(strategy):
 
 
 def test_slots_are_named_shaped_and_typed_like_the_parameters(game):
-    model = game.model()
-    model.compile(strategy := Slots(), "sgd", game.loss())
-    assert [v.shape for v in strategy.memory["p1"]] == [(1, 3)]
+    game.compiled(strategy := Slots(), "sgd")
+    assert [v.shape for v in strategy.memory["p1"]] == [(3,)]
     assert strategy.memory["p1"][0].dtype == "float64"
     names = [v.name for block in strategy.memory.values() for v in block]
     assert len(set(names)) == 3 and "p1" in strategy.memory["p1"][0].name
 
 
 def test_assign_writes_the_slots_of_a_strategy(game):
-    model = game.model()
-    model.compile(strategy := Slots(), "sgd", game.loss())
+    model = game.compiled(strategy := Slots(), "sgd")
     game.play(model, 1)
     np.testing.assert_allclose(
         memory_of(strategy), game.field(game.start), atol=1e-12
@@ -339,20 +338,33 @@ def test_assign_writes_the_slots_of_a_strategy(game):
     assert float(strategy.count) == 1
 
 
+@pytest.fixture
+def plays_batches(float64):
+    """Makes a strategy play a game that comes with every batch anew."""
+
+    def model_of(strategy, **kwargs):
+        kwargs = {"jit_compile": "auto", "on_nonfinite": "warn", **kwargs}
+        return linear_model(strategy, [2, 1], ["p0", "p1"], **kwargs)
+
+    return model_of
+
+
+GOOD = numbers(LinearGame.random([2, 1]))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_refused_step_writes_neither_slots_nor_parameters(quadratic, bad):
-    game = quadratic([2, 1], "float32")
-    model = game.model()
-    model.compile(strategy := Slots(), "adam", game.loss(), on_nonfinite="warn")
-    game.play(model, 2)
-    point, memory = model.get_weights(), memory_of(strategy)
+def test_a_refused_step_writes_neither_slots_nor_parameters(plays_batches, bad):
+    strategy = Slots()
+    model = plays_batches(strategy, optimizer=keras.optimizers.Adam)
+    for _ in range(2):
+        model.step(GOOD)
+    point, memory = model.theta, memory_of(strategy)
     with pytest.warns(UserWarning, match="must be finite"):
-        model.train_on_batch(np.full((1, 1), bad))
-    for old, new in zip(point, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(old, new)
+        model.step(np.full_like(GOOD, bad))
+    np.testing.assert_array_equal(model.theta, point)
     np.testing.assert_array_equal(memory_of(strategy), memory)
     assert float(strategy.count) == 2
-    game.play(model, 1)
+    model.step(GOOD)
     assert float(strategy.count) == 3
 
 
@@ -369,10 +381,7 @@ class LateFailure(Slots):
 
 def test_what_was_written_before_a_late_failure_is_taken_back(quadratic):
     game = quadratic([2, 1], "float32")
-    model = game.model()
-    model.compile(
-        strategy := LateFailure(), "sgd", game.loss(), on_nonfinite="warn"
-    )
+    model = game.compiled(strategy := LateFailure(), "sgd", on_nonfinite="warn")
     game.play(model, 1)
     point, memory = model.get_weights(), memory_of(strategy)
     with pytest.warns(UserWarning, match="must be finite"):
@@ -394,7 +403,7 @@ def test_assign_places_the_players_and_the_game_knows(game, probe):
 
     found = probe(game, place)
     point = 0.5 * game.start
-    np.testing.assert_allclose(found[6:], game.losses(point), rtol=1e-12)
+    np.testing.assert_allclose(found[6:], game.values(point), rtol=1e-12)
     point[2:5] *= 2
     np.testing.assert_allclose(found[:6], point, rtol=1e-15)
 
@@ -437,9 +446,8 @@ def test_a_loop_equals_the_same_steps_one_by_one(game, method, jit_compile):
 
     ends = []
     for strategy, steps in ((Steps(), 1), ("simultaneous", 3)):
-        model = game.model()
-        model.compile(
-            strategy, make_each("adam"), game.loss(), jit_compile=jit_compile
+        model = game.compiled(
+            strategy, make_each("adam"), jit_compile=jit_compile
         )
         ends.append(game.play(model, steps)[-1])
         if steps == 1:
@@ -479,10 +487,8 @@ def test_an_unrolled_loop_can_be_differentiated(game, rematerialize):
 
             g.apply(g.gradient(end))
 
-    model = game.model()
-    sgd = [keras.optimizers.SGD(1.0) for _ in range(3)]
-    model.compile(Through(), sgd, game.loss())
-    step = np.eye(6) - 0.1 * game.jacobian
+    model = game.compiled(Through(), 1.0)
+    step = np.eye(6) - 0.1 * game.jacobian(game.start)
     expected = game.start - np.linalg.matrix_power(step, 4).T @ np.ones(6)
     np.testing.assert_allclose(game.play(model, 1)[-1], expected, rtol=1e-12)
 
@@ -514,17 +520,14 @@ def test_a_real_step_can_start_from_the_state_of_a_virtual_one(game, probe):
     )
 
 
-def test_what_follows_a_switch_is_guarded_by_its_branch(quadratic):
-    game = quadratic([2, 1], "float32")
-
+def test_what_follows_a_switch_is_guarded_by_its_branch(plays_batches):
     class After(Slots):
         def step(self, g):
             g.switch(self.count * 0, [lambda inner: inner.apply(inner.field())])
             g.assign(self.count, self.count + 1)
 
-    model = game.model()
-    model.compile(strategy := After(), "sgd", game.loss(), on_nonfinite="warn")
-    game.play(model, 1)
+    model = plays_batches(strategy := After())
+    model.step(GOOD)
     with pytest.warns(UserWarning, match="must be finite"):
-        model.train_on_batch(np.full((1, 1), np.nan))
+        model.step(np.full_like(GOOD, np.nan))
     assert float(strategy.count) == 1

@@ -143,7 +143,7 @@ def test_metrics_are_per_player_and_output(small_gan):
     }
 
 
-def test_a_single_outputs_metrics_carry_the_players_name(quadratic):
+def test_a_single_outputs_metrics_carry_the_players_name():
     x = keras.Input((2,))
     a, b = layers.Dense(1), layers.Dense(1)
     model = AdversarialModel(
@@ -515,7 +515,6 @@ def test_xla_plays_the_same_game(quadratic):
     game = quadratic([2, 3])
     ends = []
     for jit in (True, False):
-        model = game.model()
-        model.compile("alternating", "adam", game.loss(), jit_compile=jit)
+        model = game.compiled("alternating", "adam", jit_compile=jit)
         ends.append(game.play(model, 5)[-1])
     np.testing.assert_allclose(*ends, rtol=1e-6)

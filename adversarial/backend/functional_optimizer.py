@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
+from adversarial.backend.roots import smooth_roots
 from adversarial.errors import conversation
 
 Tensor = Any
@@ -55,8 +56,8 @@ class FunctionalOptimizer:
     The optimizer itself never changes. A `LossScaleOptimizer` is looked
     through: gradients here are true gradients.
 
-    Where a gradient is exactly zero, as behind a dead ReLU, the slope of Adam's
-    `sqrt` is infinite; TensorFlow takes the product of the two to be zero.
+    Where a gradient is zero or underflows, as behind a dead ReLU, the slope of
+    Adam's square root is taken to be zero.
 
     Args:
         optimizer: A built Keras optimizer.
@@ -109,7 +110,7 @@ class FunctionalOptimizer:
         """
         scale = self.optimizer.loss_scale_factor or 1.0
         present = [None if g is None else g * scale for g in gradients]
-        with warnings.catch_warnings():
+        with smooth_roots(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")
             new_values, new_state = self._twin.stateless_apply(
                 state,

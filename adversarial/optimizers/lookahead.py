@@ -89,12 +89,11 @@ class Lookahead(AdversarialOptimizer):
         due = ops.equal(self.iterations % self.period, self.period - 1)
         game.assign(slow, pulled, when=due)
         followers = [game.variables, *self._slow_inside()]
-        game.assign(
-            followers, lambda: [Joint(slow)] * len(followers), when=due
-        )
+        game.assign(followers, lambda: [Joint(slow)] * len(followers), when=due)
 
     def _slow_inside(self) -> list[Slots]:
-        found, strategy = [], self.inner
+        found: list[Slots] = []
+        strategy: AdversarialOptimizer | None = self.inner
         while strategy is not None:
             if isinstance(strategy, Lookahead):
                 found.append(strategy.slow)

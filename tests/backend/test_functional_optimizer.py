@@ -112,6 +112,33 @@ def test_at_exactly_zero_gradient_the_derivative_is_finite(name, dtype):
     np.testing.assert_allclose(found, 2 * x, rtol=1e-5)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("tiny", [1e-18, 1e-22, 1e-30])
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "Nadam"])
+def test_where_a_square_underflows_the_derivative_is_finite(
+    name, tiny, compiled
+):
+    optimizer = MADE[name](0.1)
+    variable = keras.Variable(np.array([1.0, 2.0]), dtype="float32")
+    optimizer.build([variable])
+    functional = FunctionalOptimizer(optimizer)
+    state = [backend.read(v) for v in functional.variables]
+
+    def slope(x):
+        def after():
+            (new,), _ = functional.step(state, [tiny * x], [x])
+            return tf.reduce_sum(new)
+
+        return backend.gradient(after, [x])[0]
+
+    if compiled:
+        slope = backend.fused(slope)
+    found = slope(backend.read(variable))
+    decay = 0.1 * 0.004 if name == "AdamW" else 0
+    # What the tiny gradient itself adds is below 1e-9.
+    np.testing.assert_allclose(found, [1 - decay] * 2, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "option", ["gradient_accumulation_steps", "ema_overwrite_frequency"]
 )

@@ -6,6 +6,7 @@ import tensorflow as tf
 import adversarial
 from adversarial import diagnostics
 from adversarial.callbacks import GameDiagnostics
+from adversarial.games.quadratic import of_scalars
 
 ONE = np.ones((1, 1))
 TWENTY = np.ones((20, 1))
@@ -20,8 +21,7 @@ def game(quadratic):
 @pytest.fixture
 def playing(game):
     def made():
-        model = game.model()
-        model.compile("simultaneous", "sgd", game.loss(), run_eagerly=True)
+        model = game.compiled("simultaneous", "sgd", run_eagerly=True)
         return model
 
     return made
@@ -61,9 +61,9 @@ def test_a_look_is_that_of_the_diagnostics(playing, game):
         "gradient_norm": seen.gradient.total,
         "rotation": seen.fraction,
     }
-    theta = np.concatenate([np.ravel(w) for w in model.get_weights()])
+    field = game.field(game.point(model))
     np.testing.assert_allclose(
-        last["gradient_norm"], np.linalg.norm(game.field(theta)), rtol=1e-5
+        last["gradient_norm"], np.linalg.norm(field), rtol=1e-5
     )
 
 
@@ -147,11 +147,9 @@ def test_eigenvalues_are_found_if_asked_for(linear_rest):
 def linear_rest(quadratic):
     def made(jacobian):
         game = quadratic([1, 1], "float32")
-        game.matrices, game.vectors = np.zeros((2, 2, 2)), np.zeros((2, 2))
-        for i, row in enumerate(jacobian):
-            game.matrices[i, i], game.matrices[i, :, i] = row, row
-        model = game.model()
-        model.compile("simultaneous", "sgd", game.loss(), run_eagerly=True)
+        game.matrices = of_scalars(np.array(jacobian))
+        game.vectors = np.zeros((2, 2))
+        model = game.compiled("simultaneous", "sgd", run_eagerly=True)
         return model
 
     return made

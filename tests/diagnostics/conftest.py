@@ -8,6 +8,7 @@ import pytest
 
 import adversarial
 from adversarial.backend.random_state import global_random_state
+from adversarial.games.quadratic import of_scalars
 
 BATCH = 16
 
@@ -70,11 +71,7 @@ def playing():
     """Compiles a quadratic game."""
 
     def compiled(game, **kwargs):
-        model = game.model()
-        model.compile(
-            "simultaneous", "sgd", game.loss(), jit_compile=False, **kwargs
-        )
-        return model
+        return game.compiled("simultaneous", "sgd", jit_compile=False, **kwargs)
 
     return compiled
 
@@ -90,10 +87,7 @@ def linear(quadratic):
         jacobian = np.asarray(jacobian, "float64")
         n = len(jacobian)
         game = quadratic([1] * n)
-        game.matrices = np.zeros((n, n, n))
-        for i, row in enumerate(jacobian):
-            game.matrices[i, i], game.matrices[i, :, i] = row, row
-        game.vectors = np.zeros((n, n))
+        game.matrices, game.vectors = of_scalars(jacobian), np.zeros((n, n))
         return game
 
     return make

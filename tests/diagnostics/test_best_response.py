@@ -25,19 +25,18 @@ def test_training_a_copy_equals_playing_alone(quadratic, playing, float64):
         loss, copy = response.step(batch_of(np.ones((1, 1))), copy)
         losses.append(float(loss))
 
-    model = game.model()
     adam = [keras.optimizers.Adam(0.1) for _ in range(3)]
     strategy = adversarial.optimizers.Scheduled(["p1"])
-    model.compile(strategy, adam, game.loss())
+    model = game.compiled(strategy, adam)
     points = game.play(model, 10)
     np.testing.assert_allclose(
         np.ravel(copy.parameters[0]), points[-1][2:5], atol=ROUNDING
     )
-    expected = [game.losses(theta)[1] for theta in points[:-1]]
+    expected = [game.values(theta)[1] for theta in points[:-1]]
     np.testing.assert_allclose(losses, expected, atol=ROUNDING)
     others, _ = response.losses([(batch_of(np.ones((1, 1))), 1)], copy)
     np.testing.assert_allclose(
-        list(others.values()), game.losses(points[-1]), atol=ROUNDING
+        list(others.values()), game.values(points[-1]), atol=ROUNDING
     )
 
 

@@ -19,8 +19,7 @@ def game(quadratic):
 
 @pytest.fixture
 def model(game):
-    model = game.model()
-    model.compile("simultaneous", "adam", game.loss())
+    model = game.compiled("simultaneous", "adam")
     return model
 
 
@@ -70,8 +69,7 @@ def test_it_does_not_matter_how_the_writer_was_compiled(
 ):
     path, before = tmp_path / f"game{ending}", point_from(model, None)
     model.save(path) if ending == ".keras" else model.save_weights(path)
-    other = game.model()
-    other.compile("alternating", "sgd", game.loss())
+    other = game.compiled("alternating", "sgd")
     with untouched(other):
         found = point_from(other, kind(path))
     np.testing.assert_array_equal(flat(found), flat(before))
@@ -136,7 +134,7 @@ def test_values_take_the_dtype_of_the_variables(model):
         ({"p9": []}, "Unknown player: 'p9'"),
         ({"p0": [None, None]}, r"block of player 'p0'.*\n.*1.*\n.*2"),
         ([np.ones(3)], "in a list of weights"),
-        ({"p0": [np.ones(3)]}, r"\(1, 2\).*\n.*\(3,\)"),
+        ({"p0": [np.ones(3)]}, r"\(2,\).*\n.*\(3,\)"),
     ],
 )
 def test_points_that_do_not_fit_are_refused(model, given, match):

@@ -38,7 +38,7 @@ def test_a_random_game_has_the_eigenvalues_of_its_jacobian(
 ):
     game = quadratic([2, 3, 1], seed=seed)
     found = spectrum(playing(game), ONE, k=None).eigenvalues
-    expected = np.linalg.eigvals(game.jacobian)
+    expected = np.linalg.eigvals(game.jacobian(game.start))
     np.testing.assert_allclose(
         np.sort_complex(found), np.sort_complex(expected), atol=ROUNDING
     )
@@ -49,7 +49,7 @@ def test_a_larger_game_has_the_leading_eigenvalues_of_its_jacobian(
 ):
     game = quadratic([15, 20, 10])
     model = playing(game)
-    everything = np.linalg.eigvals(game.jacobian)
+    everything = np.linalg.eigvals(game.jacobian(game.start))
     for which, key in {"LM": -abs(everything), "SR": everything.real}.items():
         found = spectrum(model, ONE, k=4, which=which)
         expected = everything[np.argsort(key)][:4]
@@ -85,9 +85,7 @@ def test_the_largest_step_is_where_training_turns_from_stable_to_unstable(
     game = balduzzi(linear, 0.3)
     h = spectrum(playing(game), ONE).largest_step
     for factor, grows in ((0.8, False), (1.2, True)):
-        model = game.model()
-        sgd = {n: keras.optimizers.SGD(factor * h) for n in model.players}
-        model.compile("simultaneous", sgd, game.loss())
+        model = game.compiled("simultaneous", factor * h)
         points = game.play(model, 60)
         sizes = np.linalg.norm(points, axis=1)
         assert (sizes[-1] > 1.25 * sizes[0]) == grows
@@ -126,7 +124,7 @@ def test_players_alone_have_the_spectrum_of_their_own_block(
 ):
     game = quadratic([2, 3, 1])
     model = playing(game)
-    j = game.jacobian
+    j = game.jacobian(game.start)
     for players, rows in {("p1",): [2, 3, 4], ("p0", "p2"): [0, 1, 5]}.items():
         found = spectrum(model, ONE, players=players)
         np.testing.assert_allclose(

@@ -54,10 +54,10 @@ def test_three_players_have_the_exact_nash_conv(quadratic, playing, float64):
         a, b = game.edges[i : i + 2]
         best = game.start.copy()
         best[a:b] -= game.gradient(i, game.start) / 3
-        gains.append(game.losses(game.start)[i] - game.losses(best)[i])
+        gains.append(game.values(game.start)[i] - game.values(best)[i])
         np.testing.assert_allclose(
             list(found.responses[f"p{i}"].values()),
-            game.losses(best),
+            game.values(best),
             atol=CONVERGED,
         )
     np.testing.assert_allclose(
@@ -170,8 +170,7 @@ def test_the_players_own_optimizers_are_copied_afresh(quadratic, float64):
     game = quadratic([2, 1])
     found = []
     for warm in (0, 5):
-        model = game.model()
-        model.compile("simultaneous", "adam", game.loss())
+        model = game.compiled("simultaneous", "adam")
         game.play(model, warm)
         game.place(model, game.start)
         found.append(duality_gap(model, ONES, steps=5, batch_size=4))

@@ -29,7 +29,7 @@ def test_norms_and_losses_are_those_of_the_explicit_field(game, playing):
         rtol=ROUNDING,
     )
     np.testing.assert_allclose(
-        list(found.losses.values()), game.losses(game.start), rtol=ROUNDING
+        list(found.losses.values()), game.values(game.start), rtol=ROUNDING
     )
     total = np.linalg.norm(game.field(game.start))
     np.testing.assert_allclose(found.total, total, rtol=ROUNDING)
@@ -38,19 +38,18 @@ def test_norms_and_losses_are_those_of_the_explicit_field(game, playing):
 
 def test_another_point_can_be_looked_at(game, playing):
     other = np.random.default_rng(5).normal(size=6)
-    at = {f"p{i}": [p[None]] for i, p in enumerate(game.split(other))}
     model = playing(game)
     total = np.linalg.norm(game.field(other))
     for found in (
-        gradient_norms(model, ONE, at=at),
-        rotation(model, ONE, at=at).gradient,
+        gradient_norms(model, ONE, at=game.tensors(other)),
+        rotation(model, ONE, at=game.tensors(other)).gradient,
     ):
         np.testing.assert_allclose(found.total, total, rtol=ROUNDING)
 
 
 def test_rotation_is_that_of_the_explicit_jacobian(game, playing):
     found = rotation(playing(game), ONE)
-    j, xi = game.jacobian, game.field(game.start)
+    j, xi = game.jacobian(game.start), game.field(game.start)
     s, a = (j + j.T) / 2, (j - j.T) / 2
     s_xi, a_xi = np.linalg.norm(s @ xi), np.linalg.norm(a @ xi)
     np.testing.assert_allclose(found.symmetric, s_xi, rtol=ROUNDING)

@@ -8,13 +8,9 @@ ROUNDING = 1e-12
 ONE = np.ones((1, 1))
 
 
-def placed(game, theta):
-    return {f"p{i}": [p[None]] for i, p in enumerate(game.split(theta))}
-
-
 def measured(model, game, start, end, **kwargs):
     return path_angle(
-        model, ONE, start=placed(game, start), end=placed(game, end), **kwargs
+        model, ONE, start=game.tensors(start), end=game.tensors(end), **kwargs
     )
 
 
@@ -37,7 +33,7 @@ def test_the_path_of_a_random_game_is_that_of_its_explicit_field(
         [way @ f / np.linalg.norm(way) / np.linalg.norm(f) for f in fields],
         atol=ROUNDING,
     )
-    losses = np.array([game.losses(theta) for theta in points]).T
+    losses = np.array([game.values(theta) for theta in points]).T
     np.testing.assert_allclose(
         list(path.losses.values()), losses, atol=10 * ROUNDING
     )
@@ -123,9 +119,9 @@ def test_a_path_reads_as_a_table(bilinear, playing):
     ("arguments", "match"),
     [
         ({"start": None}, "the same point twice"),
-        ({"start": {"p0": [np.array([[np.nan]])]}}, "NaN among the parameters"),
-        ({"start": {"p0": [np.zeros((1, 1))]}, "along": [1, 0]}, "rising"),
-        ({"start": {"p0": [np.zeros((1, 1))]}, "along": [1]}, "at least two"),
+        ({"start": {"p0": [np.array([np.nan])]}}, "NaN among the parameters"),
+        ({"start": {"p0": [np.zeros(1)]}, "along": [1, 0]}, "rising"),
+        ({"start": {"p0": [np.zeros(1)]}, "along": [1]}, "at least two"),
     ],
 )
 def test_what_is_no_path_is_refused(bilinear, playing, arguments, match):

@@ -46,7 +46,7 @@ class Counting(adversarial.losses.AdversarialLoss):
 
     def call(self, outputs, targets=None):
         self.calls += 1
-        theta = keras.ops.sum(outputs**2, axis=-1)
+        theta = sum(keras.ops.sum(y**2, axis=-1) for y in outputs)
         return [theta, theta]
 
 
@@ -67,8 +67,7 @@ def test_a_look_is_traced_once_per_signature(quadratic):
 
 def test_compiling_again_looks_anew(quadratic):
     game = quadratic([2, 1], "float32")
-    model = game.model()
-    model.compile("simultaneous", "sgd", game.loss())
+    model = game.compiled("simultaneous", "sgd")
     before = diagnostics.gradient_norms(model, np.ones((4, 1)))
     game.matrices = 2 * game.matrices
     game.vectors = 2 * game.vectors
@@ -81,8 +80,7 @@ def test_eager_and_compiled_looks_agree(quadratic, float64):
     game = quadratic([2, 3, 1])
     found = []
     for eager in (True, False):
-        model = game.model()
-        model.compile("simultaneous", "sgd", game.loss(), run_eagerly=eager)
+        model = game.compiled("simultaneous", "sgd", run_eagerly=eager)
         found.append(diagnostics.rotation(model, np.ones((1, 1))))
         assert view_of(model).eager == eager
     np.testing.assert_allclose(
@@ -92,8 +90,7 @@ def test_eager_and_compiled_looks_agree(quadratic, float64):
 
 def test_a_look_does_not_keep_the_model_alive(quadratic):
     game = quadratic([2, 1], "float32")
-    model = game.model()
-    model.compile("simultaneous", "sgd", game.loss())
+    model = game.compiled("simultaneous", "sgd")
     diagnostics.gradient_norms(model, np.ones((4, 1)))
     gone = weakref.ref(model)
     del model

@@ -2,28 +2,13 @@
 
 import math
 
-import keras
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-import adversarial
-from adversarial import Joint
-
-
-class Look(adversarial.AdversarialOptimizer):
-    """Runs a function on the game of one step, and moves nobody."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def step(self, game):
-        self.found = self.function(game)
-
 
 @pytest.fixture
-def as_played():
+def as_played(probe_strategy, joint_of):
     """Returns losses, field xi and J v at a point, of the game as a model."""
 
     def look_at(game, theta, v):
@@ -33,18 +18,12 @@ def as_played():
                 [np.zeros(n) if x is None else np.ravel(x) for x, n in pairs]
             )
 
-        direction = Joint(
-            {
-                player: [keras.ops.convert_to_tensor(x) for x in block]
-                for player, block in game.tensors(v).items()
-            }
-        )
         sizes = [math.prod(s) for each in game.shapes.values() for s in each]
-        strategy = Look(
+        strategy = probe_strategy(
             lambda played: (
-                [float(l) for l in played.losses().values()],
+                list(played.losses().values()),
                 flat(played.field()),
-                flat(played.jvp(direction)),
+                flat(played.jvp(joint_of(game, v))),
             )
         )
         model = game.model(theta, "float64")

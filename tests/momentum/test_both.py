@@ -198,8 +198,7 @@ def test_a_saved_game_goes_on_as_if_it_had_not_stopped(
     make, quadratic, tmp_path
 ):
     game = quadratic([2, 3], "float32")
-    model = game.model()
-    model.compile("simultaneous", [make(), make()], game.loss())
+    model = game.compiled("simultaneous", [make(), make()])
     game.play(model, 3)
     model.save(tmp_path / "game.keras")
     expected = game.play(model, 3)
@@ -219,8 +218,7 @@ def test_a_game_can_step_them_without_moving(make, quadratic):
             game.apply(game.field(half))
 
     game = quadratic([2, 3], "float32")
-    model = game.model()
-    model.compile(Half(), [make(), make()], game.loss())
+    model = game.compiled(Half(), [make(), make()])
     theta = game.split(game.start)
     ends, plain = [], [make(), make()]
     for i, optimizer in enumerate(plain):

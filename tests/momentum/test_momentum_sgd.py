@@ -97,9 +97,8 @@ def test_a_momentum_of_one_is_refused():
 
 def update_matrix(game, strategy, eta, momentum, angle):
     """One step on the parameters and all slots, read off basis vectors."""
-    model = game.model()
     made = [MomentumSGD(eta, momentum, angle) for _ in range(2)]
-    model.compile(strategy, made, game.loss())
+    model = game.compiled(strategy, made)
     state = [v for p in model.players.values() for v in p.variables]
     state += [v for o in made for v in o.variables[2:]]
     columns = []
@@ -209,9 +208,8 @@ def test_at_a_step_of_one_the_negative_momentum_stops_contracting():
 def test_the_players_come_closer_or_do_not(
     bilinear, float64, strategy, momentum, angle, closer
 ):
-    model = bilinear.model()
     made = [MomentumSGD(0.3, momentum, angle) for _ in range(2)]
-    model.compile(strategy, made, bilinear.loss())
+    model = bilinear.compiled(strategy, made)
     points = bilinear.play(model, 200)
     ratio = np.linalg.norm(points[-1]) / np.linalg.norm(points[0])
     assert ratio < 0.2 if closer else ratio > 1.2

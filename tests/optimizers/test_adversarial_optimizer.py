@@ -32,8 +32,7 @@ class Twice(adversarial.AdversarialOptimizer):
 
 def test_steps_are_counted_and_only_step_is_abstract(quadratic):
     game = quadratic([1, 1])
-    model = game.model()
-    model.compile(Nothing(), "sgd", game.loss())
+    model = game.compiled(Nothing(), "sgd")
     played = game.play(model, 3)
     assert int(model.optimizer.iterations) == 3
     np.testing.assert_array_equal(played, [game.start] * 4)
@@ -57,9 +56,8 @@ def test_a_strategy_object_belongs_to_one_model(quadratic):
 
 def test_the_optimizers_and_all_variables_are_in_sight(quadratic):
     game = quadratic([1, 2])
-    model = game.model()
     adam, sgd = keras.optimizers.Adam(0.1), keras.optimizers.SGD(0.2)
-    model.compile(Twice(Simultaneous()), {"p0": adam, "p1": sgd}, game.loss())
+    model = game.compiled(Twice(Simultaneous()), {"p0": adam, "p1": sgd})
     strategy = model.optimizer
     assert strategy.optimizers == [adam, sgd]
     assert dict(strategy.player_optimizers) == {"p0": adam, "p1": sgd}
@@ -75,9 +73,8 @@ def test_the_learning_rate_is_the_first_players_and_sets_everybodys(
     quadratic,
 ):
     game = quadratic([1, 1])
-    model = game.model()
     rates = [keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.25)]
-    model.compile("simultaneous", rates, game.loss())
+    model = game.compiled("simultaneous", rates)
     assert float(model.optimizer.learning_rate) == 0.5
     model.optimizer.learning_rate = 0.125
     assert [float(o.learning_rate) for o in rates] == [0.125, 0.125]
@@ -85,9 +82,8 @@ def test_the_learning_rate_is_the_first_players_and_sets_everybodys(
 
 def test_keras_learning_rate_callbacks_reach_every_player(quadratic):
     game = quadratic([1, 1])
-    model = game.model()
     rates = [keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.25)]
-    model.compile("simultaneous", rates, game.loss())
+    model = game.compiled("simultaneous", rates)
     halve = keras.callbacks.LearningRateScheduler(lambda epoch, lr: lr / 2)
     model.fit(np.ones((2, 1)), epochs=2, verbose=0, callbacks=[halve])
     assert [float(o.learning_rate) for o in rates] == [0.125, 0.0625]
@@ -96,8 +92,7 @@ def test_keras_learning_rate_callbacks_reach_every_player(quadratic):
 def test_a_wrappers_inner_state_and_slots_are_saved(quadratic, tmp_path):
     keras.saving.register_keras_serializable(package="tests")(Twice)
     game = quadratic([1, 2])
-    model = game.model()
-    model.compile(Twice(Scheduled([0, 1])), "adam", game.loss())
+    model = game.compiled(Twice(Scheduled([0, 1])), "adam")
     game.play(model, 3)
     model.save(tmp_path / "m.keras")
     again = keras.saving.load_model(tmp_path / "m.keras")
@@ -114,9 +109,8 @@ def test_a_wrappers_inner_state_and_slots_are_saved(quadratic, tmp_path):
 
 def test_weights_averaged_by_a_players_optimizer_are_put_in_place(quadratic):
     game = quadratic([1, 1])
-    model = game.model()
     ema = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
-    model.compile("simultaneous", [ema, keras.optimizers.SGD(0.1)], game.loss())
+    model = game.compiled("simultaneous", [ema, keras.optimizers.SGD(0.1)])
     model.fit(np.ones((3, 1)), batch_size=1, verbose=0)
     average = ema._model_variables_moving_average[0]
     np.testing.assert_array_equal(model.players["p0"].variables[0], average)
@@ -137,23 +131,3 @@ def test_unknown_strategies_get_the_nearest_spelling():
         adversarial.optimizers.get("alternate")
     with pytest.raises(TypeError, match="AdversarialOptimizer"):
         adversarial.optimizers.get(keras.optimizers.SGD())
-
-
-def test_the_declared_facts_are_measured(quadratic, monkeypatch):
-    """Field evaluations per step, per player."""
-    counted = []
-    original = adversarial.Game.field
-    monkeypatch.setattr(
-        adversarial.Game,
-        "field",
-        lambda self, at=None, players=None: (
-            counted.append(len(list(players or self.players)))
-            or original(self, at, players)
-        ),
-    )
-    game = quadratic([1, 1])
-    model = game.model()
-    model.compile(Simultaneous(), "sgd", game.loss(), run_eagerly=True)
-    game.play(model, 1)
-    assert sum(counted) / 2 == Simultaneous.field_evaluations
-    assert Simultaneous.order == 1 and Simultaneous.players is None

@@ -38,8 +38,7 @@ def test_it_equals_a_numpy_loop(
     if dtype == "float64":
         request.getfixturevalue("float64")
     game = quadratic(blocks, dtype)
-    model = game.model()
-    model.compile(Alternating(order, steps), sgds(len(blocks)), game.loss())
+    model = game.compiled(Alternating(order, steps), STEP_SIZE)
     expected = [game.start]
     for _ in range(STEPS):
         expected.append(in_turn(game, expected[-1], moves))
@@ -54,22 +53,11 @@ def test_it_equals_a_numpy_loop(
 def test_on_the_bilinear_game_it_conserves_the_modified_energy(
     bilinear, float64
 ):
-    model = bilinear.model()
-    model.compile("alternating", sgds(2), bilinear.loss())
+    model = bilinear.compiled("alternating", STEP_SIZE)
     x, y = bilinear.play(model, 50).T
     energy = x**2 + y**2 - STEP_SIZE * x * y
     np.testing.assert_allclose(energy, energy[0], rtol=1e-13)
     assert np.ptp(x) > 8  # it does move, round and round
-
-
-def test_the_reported_losses_are_those_before_the_step(quadratic):
-    game = quadratic([2, 1])
-    model = game.model()
-    model.compile("alternating", sgds(2), game.loss())
-    logs = model.train_on_batch(np.ones((1, 1)), return_dict=True)
-    np.testing.assert_allclose(
-        [logs["p0_loss"], logs["p1_loss"]], game.losses(game.start), rtol=1e-6
-    )
 
 
 def test_a_gan_equals_a_hand_written_loop_with_adam(small_gan):
@@ -180,10 +168,6 @@ def test_unknown_players_and_missing_players_are_refused(quadratic):
     ):
         with pytest.raises(ValueError, match=words):
             game.model().compile(strategy, "sgd", game.loss())
-
-
-def sgds(n):
-    return [keras.optimizers.SGD(STEP_SIZE) for _ in range(n)]
 
 
 @pytest.mark.parametrize("wrong", [{"order": "ab"}, {"steps": 5}])

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -8,16 +7,13 @@ FINISHED = 1e-4
 """Of the distance at the start; the least squares are regularised."""
 
 
-def compiled(game, strategy, **kwargs):
-    model = game.model()
-    sgd = [keras.optimizers.SGD(0.1) for _ in game.blocks]
-    model.compile(strategy, sgd, game.loss(), **kwargs)
-    return model
+def points_of(game, strategy, steps, **kwargs):
+    return game.play(game.compiled(strategy, **kwargs), steps)
 
 
-def distances(game, strategy, steps):
-    points = game.play(compiled(game, strategy), steps)
-    return np.linalg.norm(points, axis=1) / np.linalg.norm(points[0])
+def distances(*args, **kwargs):
+    sizes = np.linalg.norm(points_of(*args, **kwargs), axis=1)
+    return sizes / sizes[0]
 
 
 def test_around_alternating_it_solves_the_bilinear_game_in_3_steps(
@@ -40,29 +36,31 @@ def test_a_memory_of_the_whole_space_finds_any_equilibrium(
 ):
     """Type II mixing of a linear map ends after as many steps as numbers."""
     game = quadratic([2, 1])
-    points = game.play(compiled(game, Anderson("simultaneous", memory)), 7)
-    solution = -np.linalg.solve(game.jacobian, game.field(np.zeros(3)))
+    points = points_of(game, Anderson("simultaneous", memory), 7)
+    solution = -np.linalg.solve(
+        game.jacobian(game.start), game.field(np.zeros(3))
+    )
     before, after = (np.linalg.norm(points[i] - solution) for i in (0, -1))
     assert after < FINISHED * before
 
 
 def test_without_a_memory_it_is_the_inner_strategy(quadratic, float64):
     game = quadratic([2, 1])
-    found = game.play(compiled(game, Anderson("alternating", memory=0)), 4)
-    expected = game.play(compiled(game, Alternating()), 4)
+    found = points_of(game, Anderson("alternating", memory=0), 4)
+    expected = points_of(game, Alternating(), 4)
     np.testing.assert_array_equal(found, expected)
 
 
 def test_at_the_equilibrium_it_stays(bilinear, float64):
     """All residuals are zero there: nothing may be divided by them."""
     bilinear.start = np.zeros(2)
-    points = bilinear.play(compiled(bilinear, Anderson("alternating")), 5)
+    points = points_of(bilinear, Anderson("alternating"), 5)
     np.testing.assert_array_equal(points, 0.0)
 
 
 def test_in_single_precision_it_needs_more_regularization(bilinear):
-    bilinear.dtype = "float32"
-    found = distances(bilinear, Anderson(regularization=1e-6), 20)
+    strategy = Anderson(regularization=1e-6)
+    found = distances(bilinear, strategy, 20, dtype="float32")
     assert np.isfinite(found).all() and found[-1] < 1e-2
 
 

@@ -22,9 +22,7 @@ NAIVE = [Simultaneous, ExtraGradient]
 STEPS, MANY = 60, 1500
 
 
-def test_a_minimax_point_that_is_not_nash_attracts_leaders_alone(
-    contracts, float64
-):
+def test_a_minimax_point_that_is_not_nash_attracts_leaders_alone(contracts):
     """The first toy: multipliers 1 - 2 h, and 1 + 2 h without a leader."""
     game = games.RidgeG1()
     for leading in LEADERS:
@@ -35,7 +33,7 @@ def test_a_minimax_point_that_is_not_nash_attracts_leaders_alone(
         assert contracts(game, strategy(), RATE, STEPS) > 1.05**STEPS
 
 
-def test_a_point_that_is_no_answer_repels_leaders_alone(contracts, float64):
+def test_a_point_that_is_no_answer_repels_leaders_alone(contracts):
     """The second toy: multipliers 1 + 2 h, and 1 - 2 h without a leader."""
     game = games.RidgeG2()
     for leading in LEADERS:
@@ -45,7 +43,7 @@ def test_a_point_that_is_no_answer_repels_leaders_alone(contracts, float64):
         assert contracts(game, strategy(), RATE, STEPS) < 1
 
 
-def test_along_a_bent_ridge_leaders_find_the_minimax_point(contracts, float64):
+def test_along_a_bent_ridge_leaders_find_the_minimax_point(contracts):
     """The third toy, which is not quadratic, from (7, 5)."""
     game = games.RidgeG3()
     for leading in LEADERS:

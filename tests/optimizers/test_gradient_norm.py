@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 
@@ -16,10 +15,7 @@ ROUNDING = 1e-12
 
 
 def one_step(game, strategy):
-    model = game.model()
-    sgd = [keras.optimizers.SGD(0.1) for _ in game.blocks]
-    model.compile(strategy, sgd, game.loss())
-    return game.play(model, 1)[-1]
+    return game.play(game.compiled(strategy), 1)[-1]
 
 
 @pytest.mark.parametrize(

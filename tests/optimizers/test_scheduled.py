@@ -37,8 +37,7 @@ def test_it_equals_a_numpy_loop(
     if dtype == "float64":
         request.getfixturevalue("float64")
     game = quadratic(blocks, dtype)
-    model = game.model()
-    model.compile(Scheduled(schedule), sgds(len(blocks)), game.loss())
+    model = game.compiled(Scheduled(schedule), STEP_SIZE)
     expected = loop(game, numbers, STEPS)
     np.testing.assert_allclose(
         game.play(model, STEPS),
@@ -52,8 +51,7 @@ def test_the_first_batch_plays_entry_0_and_the_counter_is_saved(
     quadratic, tmp_path
 ):
     game = quadratic([1, 1])
-    model = game.model()
-    model.compile(Scheduled(["p0", "p1", "p1"]), sgds(2), game.loss())
+    model = game.compiled(Scheduled(["p0", "p1", "p1"]), STEP_SIZE)
     played = game.play(model, 2)
     moved = played[1:] != played[:-1]
     assert moved.tolist() == [[True, False], [False, True]]
@@ -69,11 +67,10 @@ def test_the_reported_losses_are_those_of_all_players_before_the_step(
     quadratic,
 ):
     game = quadratic([2, 1])
-    model = game.model()
-    model.compile(Scheduled(["p1"]), sgds(2), game.loss())
+    model = game.compiled(Scheduled(["p1"]), STEP_SIZE)
     logs = model.train_on_batch(np.ones((1, 1)), return_dict=True)
     np.testing.assert_allclose(
-        [logs["p0_loss"], logs["p1_loss"]], game.losses(game.start), rtol=1e-6
+        [logs["p0_loss"], logs["p1_loss"]], game.values(game.start), rtol=1e-6
     )
 
 
@@ -81,9 +78,8 @@ def test_several_steps_in_one_execution_go_on_in_the_schedule(quadratic):
     game = quadratic([1, 1])
     ends = []
     for steps in (1, 3):
-        model = game.model()
-        model.compile(
-            Scheduled([0, 1]), sgds(2), game.loss(), steps_per_execution=steps
+        model = game.compiled(
+            Scheduled([0, 1]), STEP_SIZE, steps_per_execution=steps
         )
         model.fit(np.ones((7, 1)), batch_size=1, verbose=0)
         ends.append(model.get_weights())
@@ -111,7 +107,3 @@ def test_unknown_players_are_refused(quadratic, player):
     game = quadratic([1, 1])
     with pytest.raises(ValueError, match="Unknown player in `schedule`"):
         game.model().compile(Scheduled([0, player]), "sgd", game.loss())
-
-
-def sgds(n):
-    return [keras.optimizers.SGD(STEP_SIZE) for _ in range(n)]

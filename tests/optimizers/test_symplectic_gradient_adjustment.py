@@ -29,7 +29,7 @@ def test_a_potential_game_is_left_alone(play, align):
     )
 
 
-def test_balduzzis_game_contracts_as_its_eigenvalues_say(contracts, float64):
+def test_balduzzis_game_contracts_as_its_eigenvalues_say(contracts):
     game = games.Hamiltonian(4, epsilon=0.01)
     J = game.jacobian(game.start)
     A = (J - J.T) / 2
@@ -45,7 +45,7 @@ def test_balduzzis_game_contracts_as_its_eigenvalues_say(contracts, float64):
         assert found == pytest.approx(np.linalg.norm(expected), rel=1e-9)
 
 
-def test_alignment_leaves_a_point_that_repels_but_only_from_afar(made, float64):
+def test_alignment_leaves_a_point_that_repels_but_only_from_afar(made):
     """The bias to + has the say where the products are small."""
     h, size = games.Hamiltonian(4, epsilon=-0.01), 0.01
     game = LinearGame(

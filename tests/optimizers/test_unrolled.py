@@ -34,7 +34,7 @@ def test_one_step_ahead_not_through_it_is_policy_prediction(play):
 @pytest.mark.parametrize("through", [True, False])
 @pytest.mark.parametrize("depth", [3, {"p0": 2, "p2": 1}], ids=str)
 def test_the_opponents_steps_are_those_of_adam_with_its_state(
-    made, begin, adam_on, depth, through
+    made, begin, depth, through
 ):
     game = LinearGame.random((2, 3, 1), 1)
     model = made(Unrolled(depth, through), optimizer=Adam)
@@ -48,7 +48,7 @@ def test_the_opponents_steps_are_those_of_adam_with_its_state(
             begin(game),
             STEPS,
             blocks=game.blocks,
-            adam=adam_on(game),
+            adam=adam_references.Adam(np.repeat(game.rates, game.blocks)),
             depth={by_number[k]: v for k, v in depth.items()}
             if isinstance(depth, dict)
             else depth,
