@@ -9,16 +9,15 @@ from typing import Any
 
 import keras
 
-from adversarial import backend
+from adversarial import backend, registry
 from adversarial.errors import conversation, quoted, unknown
-from adversarial.losses.adversarial_loss import AdversarialLoss
+from adversarial.losses.adversarial_loss import AdversarialLoss, loss_of_game
 from adversarial.optimizers import AdversarialOptimizer
 from adversarial.player import Player, Players, children_of
 
 SHORT = ("bce", "kld", "mae", "mape", "mse", "msle")
 """Short names that Keras takes for losses and metrics."""
 METRICS = ("metrics", "weighted_metrics")
-
 DEALT = ("loss", "loss_weights", "metrics", "weighted_metrics")
 """The arguments of `compile` that are dealt out to the players."""
 
@@ -245,7 +244,8 @@ def _entry(given: Any, argument: str) -> Any:
     if argument == "loss_weights":
         _check_type(given, numbers.Real, "loss weight", "a number")
         return float(given)
-    cls = given if isinstance(given, type) else type(given)
+    whole = loss_of_game(given) or given
+    cls = whole if isinstance(whole, type) else type(whole)
     if issubclass(cls, AdversarialLoss):
         raise TypeError(
             conversation(
@@ -294,7 +294,8 @@ def _check_name(name: str, module: Any, noun: str) -> None:
             if callable(value) and key.islower()
         }
         known = known.difference(("get", "serialize", "deserialize"))
-        raise unknown(noun, name, sorted(known.union(SHORT))) from error
+        ours = registry.names("losses") if noun == "loss" else []
+        raise unknown(noun, name, sorted(known.union(SHORT, ours))) from error
 
 
 def deal_flag(players: Players, given: Any, argument: str) -> dict[str, bool]:

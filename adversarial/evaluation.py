@@ -164,10 +164,15 @@ class Evaluator:
                 n: self._structure(p, outputs[n])
                 for n, p in self.players.items()
             }
+            names: Any = {n: p.output_names for n, p in self.players.items()}
             if len(self.players.networks) == 1:
-                seen = next(iter(seen.values()))
+                seen, names = (next(iter(x.values())) for x in (seen, names))
             whole = self.loss(
-                list(self.players), seen, batch.y, batch.sample_weight
+                list(self.players),
+                seen,
+                batch.y,
+                batch.sample_weight,
+                names=names,
             )
         totals = {}
         for player in reached:

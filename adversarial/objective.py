@@ -84,7 +84,11 @@ class Objective(keras.Model):  # type: ignore[misc]
             )
             if self.reads_loss:
                 self._loss_of(y, y_pred, w)
-            self.update(y, y_pred, w, loss=ops.zeros(()))
+            # Traced, not run: some metrics refuse to measure one sample.
+            backend.specs_of(
+                lambda parts: self.update(*parts, loss=ops.zeros(())),
+                (y, y_pred, w),
+            )
             self.reset_metrics()
         self.ready = True
 
@@ -118,9 +122,14 @@ class Objective(keras.Model):  # type: ignore[misc]
             )
 
     def results(self) -> dict[str, Tensor]:
-        """Returns the values of all metrics under their full names."""
+        """Returns the values of all metrics under their full names.
+
+        Those of a metric that has several come one by one.
+        """
         prefix = f"{self.player}_"
-        values = self.get_metrics_result()
+        values: dict[str, Tensor] = {}
+        for name, value in self.get_metrics_result().items():
+            values |= value if isinstance(value, dict) else {name: value}
         return {
             name if name.startswith(prefix) else prefix + name: value
             for name, value in values.items()

@@ -13,7 +13,7 @@ from adversarial.assembly import check_names
 from adversarial.batch import Batch, split_batch
 from adversarial.deal import DEALT, deal
 from adversarial.evaluation import Outcome
-from adversarial.losses.adversarial_loss import AdversarialLoss
+from adversarial.losses.adversarial_loss import loss_of_game
 from adversarial.objective import Objective
 from adversarial.player import Players
 
@@ -37,9 +37,9 @@ class Scoreboard:
         self.given = {name: given[name] for name in DEALT}
         self.skips_bad = skips_bad
         self.total = keras.metrics.Mean(name="loss")
-        self.whole_loss: AdversarialLoss | None = None
-        if isinstance(given["loss"], AdversarialLoss):
-            self.whole_loss = given["loss"]
+        self.whole_loss = loss_of_game(given["loss"])
+        if self.whole_loss is not None:
+            self.whole_loss.players_of(list(players))
             self.given["loss"] = None
         self._objectives: dict[str, Objective] = {}
         if all(p.output_names is not None for p in players.values()):

@@ -69,6 +69,7 @@ def introduced_order():
         "momentum",
         "losses",
         "layers",
+        "metrics",
         "builders",
         "games",
         "callbacks",

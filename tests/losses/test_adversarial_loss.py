@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from adversarial import AdversarialModel, losses
+from adversarial.losses.adversarial_loss import loss_of_game
 
 PLAYERS = ["x", "y"]
 RNG = np.random.default_rng(0)
@@ -217,3 +218,98 @@ def test_a_model_is_saved_with_a_registered_loss(tmp_path):
     assert loaded._compiled_with["loss"].strength == 0.5
     assert loaded.train_on_batch(A) == model.train_on_batch(A)
     assert loaded.evaluate(A, verbose=0) == model.evaluate(A, verbose=0)
+
+
+class ByName(Recorder):
+    """Remembers the outputs of one base model, by name."""
+
+    by_name = True
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [lambda ys: ys, lambda ys: list(ys.values())],
+    ids=["dict", "list"],
+)
+def test_a_loss_can_see_outputs_by_name(pack):
+    loss = ByName()
+    compiled(loss, **base_of(pack)).train_on_batch(A)
+    assert {name: y.shape for name, y in loss.outputs.items()} == {
+        "x": (4, 1),
+        "y": (4, 1),
+    }
+
+
+def test_names_are_given_by_the_model_to_each_output():
+    x = keras.Input((1,))
+    layers = {name: dense(name) for name in PLAYERS}
+    outputs = [layers["y"](x), layers["x"](x)]
+    loss = ByName()
+    model = compiled(
+        loss, base_model=keras.Model(x, outputs), player_params=layers
+    )
+    kernel = np.asarray(layers["y"].kernel)
+    model.train_on_batch(A)
+    np.testing.assert_allclose(loss.outputs["y"], A @ kernel, rtol=FLOAT32)
+
+
+def test_with_a_network_per_player_names_are_by_player():
+    x = keras.Input((1,))
+    models = {name: keras.Model(x, {"out": dense(name)(x)}) for name in PLAYERS}
+
+    class Squares(ByName):
+        def call(self, outputs, targets=None):
+            self.outputs = outputs
+            return {name: outputs[name]["out"] ** 2 for name in PLAYERS}
+
+    loss = Squares()
+    compiled(loss, player_models=models, player_params=models).train_on_batch(A)
+    assert {name: list(part) for name, part in loss.outputs.items()} == {
+        "x": ["out"],
+        "y": ["out"],
+    }
+
+
+def test_a_loss_for_some_of_the_players_is_not_enough():
+    class Half(Returns):
+        def players_of(self, players):
+            return ["x"]
+
+    with pytest.raises(ValueError, match="Every player must have a loss") as e:
+        Half({"x": 1.0})(PLAYERS, None)
+    assert "`Half`, which has none for 'y'" in str(e.value)
+    assert "`NonSaturating() + Half(...)`" in str(e.value)
+    assert float(Half({"x": 1.0})(["x"], None)["x"]) == 1.0
+
+
+def test_losses_are_found_by_name_config_or_as_they_are():
+    assert isinstance(losses.get("non_saturating"), losses.NonSaturating)
+    loss = losses.LeastSquares(b=0.9)
+    assert losses.get(loss) is loss
+    config = keras.saving.serialize_keras_object(loss)
+    assert losses.get(config).b == 0.9
+
+
+def test_unknown_names_and_other_things_are_refused():
+    with pytest.raises(ValueError, match="did you mean 'non_saturating'"):
+        losses.get("nonsaturating")
+    with pytest.raises(ValueError, match="needs arguments") as caught:
+        losses.get("energy_based")
+    assert "EnergyBased(margin=...)" in str(caught.value)
+    with pytest.raises(TypeError, match="AdversarialLoss"):
+        losses.get(keras.losses.MeanSquaredError())
+    with pytest.raises(TypeError, match=r"write `Hinge\(...\)`"):
+        losses.get(losses.Hinge)
+
+
+@pytest.mark.parametrize(
+    "given", [None, "mse", "hinge", "crossentropy", "nonsense", ["hinge"], {}]
+)
+def test_what_is_no_loss_of_a_game_is_left_to_keras(given):
+    assert loss_of_game(given) is None
+
+
+def test_the_loss_of_a_game_is_found_by_name_or_as_it_is():
+    assert isinstance(loss_of_game("wasserstein"), losses.Wasserstein)
+    loss = Returns(None)
+    assert loss_of_game(loss) is loss

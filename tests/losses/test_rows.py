@@ -1,0 +1,48 @@
+import numpy as np
+import tensorflow as tf
+
+from adversarial.losses.rows import cosines, rows, unit
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(4, 2, 3))
+
+
+def test_samples_become_rows():
+    np.testing.assert_array_equal(rows(X), X.reshape(4, 6))
+    assert rows(np.ones(4)).shape == (4, 1)
+
+
+def test_unknown_sizes_are_read_in_the_graph():
+    @tf.function(input_signature=[tf.TensorSpec((None, None, 3))])
+    def flat(x):
+        return rows(x)
+
+    assert flat(X.astype("float32")).shape == (4, 6)
+
+
+def test_rows_have_length_1_and_zeros_stay():
+    x = rows(X)
+    lengths = np.linalg.norm(unit(x), axis=1)
+    np.testing.assert_allclose(lengths, 1.0, rtol=1e-12)
+    zeros = tf.zeros((2, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(zeros)
+        found = unit(zeros)
+    assert not np.any(found)
+    assert np.all(np.isfinite(tape.gradient(found, zeros)))
+
+
+def test_cosines_are_those_of_each_pair():
+    a, b = X.reshape(4, 6), RNG.normal(size=(3, 6))
+    for i in range(4):
+        for j in range(3):
+            lengths = np.linalg.norm(a[i]) * np.linalg.norm(b[j])
+            expected = a[i] @ b[j] / lengths
+            found = float(cosines(a, b)[i, j])
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_long_rows_keep_their_angles():
+    x = np.array([[1e4, 0.0], [1e4, 1e4]], "float32")
+    found = np.asarray(cosines(x, x))
+    np.testing.assert_allclose(found[0, 1], np.sqrt(0.5), rtol=1e-6)

@@ -1,0 +1,20 @@
+import numpy as np
+import pytest
+
+from adversarial.metrics.arguments import whole
+
+
+def test_whole_numbers_of_any_type_become_python_ints():
+    assert whole("k", np.int64(3), 1) == 3
+    assert type(whole("k", np.int32(3), 1)) is int
+
+
+@pytest.mark.parametrize("bad", [2.0, "2", None, True])
+def test_other_types_are_refused(bad):
+    with pytest.raises(TypeError, match="`k` must be a whole number"):
+        whole("k", bad, 1)
+
+
+def test_numbers_that_are_too_small_are_refused():
+    with pytest.raises(ValueError, match=r"2 or more(.|\n)*1"):
+        whole("k", 1, 2)
