@@ -9,7 +9,6 @@ from adversarial.metrics import (
     FrechetDistance,
     GenerativeMetric,
     PrecisionRecall,
-    SlicedWasserstein,
 )
 
 ORDER = 1e-12
