@@ -41,7 +41,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):  # type: ignore[misc]
         TypeError: for labels that are no integers.
 
     Input: a list of x, floats of any shape with that axis, and c, shape
-        `(batch,)` or `(batch, 1)`, integers.
+    `(batch,)` or `(batch, 1)`, integers.
     Output: the shape of x.
 
     Example:

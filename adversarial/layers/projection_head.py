@@ -47,7 +47,7 @@ class ProjectionHead(keras.layers.Layer):  # type: ignore[misc]
         TypeError: for labels that are no integers.
 
     Input: a list of h, shape `(batch, features)`, floats, and c, shape
-        `(batch,)` or `(batch, 1)`, integers.
+    `(batch,)` or `(batch, 1)`, integers.
     Output: shape `(batch, 1)`.
 
     Example:

@@ -1,10 +1,7 @@
 import csv
-import importlib.util
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -29,30 +26,6 @@ FILES = {
     "model.keras",
     "settings.json",
 }
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    """A whole small run in a process of its own: its folder and its words."""
-    out = tmp_path_factory.mktemp("dcgan") / "new" / "folder"
-    package = str(Path(adversarial.__file__).parents[1])
-    run = subprocess.run(
-        [sys.executable, str(SCRIPT), "--smoke", f"--out={out}"],
-        env=os.environ | {"PYTHONPATH": package},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return out, run.stdout
 
 
 @pytest.fixture

@@ -1,45 +1,12 @@
 import csv
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
-import adversarial
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "ring_of_gaussians.py"
-
-
-@pytest.fixture(scope="module")
-def out(tmp_path_factory):
-    """The folder of a whole small run in a process of its own."""
-    out = tmp_path_factory.mktemp("ring") / "new" / "folder"
-    package = str(Path(adversarial.__file__).parents[1])
-    run = subprocess.run(
-        [sys.executable, str(SCRIPT), "--smoke", f"--out={out}"],
-        env=os.environ | {"PYTHONPATH": package},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "median  simultaneous" in run.stdout
-    return out
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_simultaneous_steps_lose_modes_and_consensus_keeps_them(out):
+def test_simultaneous_steps_lose_modes_and_consensus_keeps_them(smoke):
+    out, words = smoke
+    assert "median  simultaneous" in words
     with (out / "modes.csv").open(newline="") as file:
         modes = {r["strategy"]: int(r["modes"]) for r in csv.DictReader(file)}
     # Seen: 0 or 1, and 8, at each of five seeds.
@@ -47,8 +14,8 @@ def test_simultaneous_steps_lose_modes_and_consensus_keeps_them(out):
     assert modes["consensus"] >= 7
 
 
-def test_the_picture_shows_both_rows(out):
-    with Image.open(out / "ring.png") as image:
+def test_the_picture_shows_both_rows(smoke):
+    with Image.open(smoke[0] / "ring.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     blue = pixels[..., 2] - pixels[..., 0] > 60
     top, bottom = np.array_split(blue, 2)
