@@ -4,16 +4,16 @@
 
 The data are eight narrow Gaussians on a circle. The generator learns ten times
 as fast as the discriminator, so it runs from mode to mode, and simultaneous
-steps never end that chase. Networks, data and learning rates are the same in
-every row; only the strategy differs. One seed takes about six minutes on two
-CPU cores, `--seeds 5` half an hour.
+steps seldom end that chase in time. Networks, data and learning rates are the
+same in every row; only the strategy differs. One seed takes about six minutes
+on two CPU cores, `--seeds 5` half an hour.
 
 What you should see: in `ring.png` the samples of simultaneous training sit on
-one mode, another one each time you look; symplectic gradient adjustment and
-consensus soon cover all eight, the lookahead of alternating steps later and
-more slowly, and unrolling covers most of them. Over the seeds 0 to 4 they end
-on 1, 0, 0, 7, 1 modes (simultaneous), 7, 8, 3, 7, 7 (unrolled), 8 at every seed
-(adjustment, consensus) and 8, 8, 8, 1, 8 (lookahead).
+or beside one mode, another one each time you look; symplectic gradient
+adjustment and consensus soon cover all eight, the lookahead of alternating
+steps later and more slowly, and unrolling covers most of them. Over the seeds 0
+to 4 they end on 1, 0, 0, 7, 1 modes (simultaneous), 7, 8, 3, 7, 7 (unrolled), 8
+at every seed (adjustment, consensus) and 8, 8, 8, 1, 8 (lookahead).
 
 References:
 - Metz, Poole, Pfau, Sohl-Dickstein, Unrolled Generative Adversarial Networks,
