@@ -370,7 +370,7 @@ def test_predict_gives_the_outputs_in_the_order_of_the_targets(trained):
 
 
 def test_subclassed_networks_of_unknown_outputs_play(tmp_path):
-    @keras.saving.register_keras_serializable(package="tests")
+    @keras.saving.register_keras_serializable(package=__name__)
     class Net(keras.Model):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)

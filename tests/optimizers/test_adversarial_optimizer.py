@@ -90,7 +90,7 @@ def test_keras_learning_rate_callbacks_reach_every_player(quadratic):
 
 
 def test_a_wrappers_inner_state_and_slots_are_saved(quadratic, tmp_path):
-    keras.saving.register_keras_serializable(package="tests")(Twice)
+    keras.saving.register_keras_serializable(package=__name__)(Twice)
     game = quadratic([1, 2])
     model = game.compiled(Twice(Scheduled([0, 1])), "adam")
     game.play(model, 3)

@@ -22,7 +22,7 @@ from adversarial.testing.check_strategy import PROOFS
 PAIRS = {"players", "rate", "training"}
 """Proofs that need two players; the others are made without a GAN."""
 COSTLY = {"xla", "precisions", "slots", "training", "saving"}
-registered = keras.saving.register_keras_serializable(package="tests")
+registered = keras.saving.register_keras_serializable(package=__name__)
 
 
 @registered

@@ -7,7 +7,7 @@ import adversarial
 from adversarial.optimizers import Consensus, Lookahead
 from adversarial.testing import StrategyCheckError, check_strategy
 
-registered = keras.saving.register_keras_serializable(package="tests")
+registered = keras.saving.register_keras_serializable(package=__name__)
 
 
 @registered

@@ -6,7 +6,7 @@ import pytest
 import adversarial
 from adversarial.testing import StrategyCheckError, check_strategy
 
-registered = keras.saving.register_keras_serializable(package="tests")
+registered = keras.saving.register_keras_serializable(package=__name__)
 
 
 class Simple(adversarial.AdversarialOptimizer):
