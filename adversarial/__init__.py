@@ -1,6 +1,7 @@
 """Train models that play against each other: differentiable games on Keras."""
 
 from adversarial import (
+    augmentation as augmentation,
     builders as builders,
     callbacks as callbacks,
     diagnostics as diagnostics,
@@ -10,6 +11,7 @@ from adversarial import (
     metrics as metrics,
     momentum as momentum,
     optimizers as optimizers,
+    penalties as penalties,
     testing as testing,
 )
 from adversarial.errors import GameDivergedError as GameDivergedError
@@ -28,6 +30,7 @@ __all__ = [
     "GameDivergedError",
     "Joint",
     "Player",
+    "augmentation",
     "builders",
     "callbacks",
     "diagnostics",
@@ -37,5 +40,6 @@ __all__ = [
     "metrics",
     "momentum",
     "optimizers",
+    "penalties",
     "testing",
 ]

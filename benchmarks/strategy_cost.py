@@ -40,6 +40,7 @@ STRATEGIES: dict[str, Callable[[], o.AdversarialOptimizer]] = {
     "prediction": o.Prediction,
     "lookahead": lambda: o.Lookahead("simultaneous"),
     "averaging": lambda: o.Averaging("simultaneous"),
+    "historical_averaging": lambda: o.HistoricalAveraging("simultaneous"),
     "anderson": lambda: o.Anderson("simultaneous", regularization=1e-6),
     "runge_kutta": o.RungeKutta,
     "consensus": o.Consensus,

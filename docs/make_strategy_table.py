@@ -39,6 +39,7 @@ FACTS = {
     "competitive_gradient": "1 + 1 per iteration",
     "follow_the_ridge": "2 + 2 per iteration",
     "gradient_norm": "1 + those penalised",
+    "historical_averaging": "of `inner`",
     "lola": "3 + cross gradients",
     "lookahead": "of `inner`",
     "odegan_regularizer": "of `inner` + 1/n",
@@ -103,6 +104,11 @@ def rows():
         Row("runge_kutta", "RungeKutta()", o.RungeKutta),
         Row("lookahead", "Lookahead()", o.Lookahead),
         Row("averaging", "Averaging()", o.Averaging),
+        Row(
+            "historical_averaging",
+            "HistoricalAveraging()",
+            o.HistoricalAveraging,
+        ),
         Row("anderson", "Anderson()", o.Anderson),
         Row("unrolled", 'Unrolled({"a": 5})', lambda: o.Unrolled({"a": 5})),
         Row(

@@ -129,6 +129,12 @@ def plays():
             lambda: o.Averaging(kind="uniform"),
             "spectral radius 1, mean like 1/t",
         ),
+        Play(
+            "historical_averaging",
+            "HistoricalAveraging()",
+            o.HistoricalAveraging,
+            "in the end like t^-0.96",
+        ),
         Play("anderson", "Anderson()", o.Anderson, "ends after 3 steps"),
         rated(
             "unrolled",
@@ -366,7 +372,7 @@ def main(argv=None):
             draw_ridge(axes, name, game, note)
         save(figure, out / f"{name}.png", colours=128)
 
-    columns = 6
+    columns = 8
     number = len(found) + len(RIDGES)
     figure, every = cells(math.ceil(number / columns), columns)
     for axes, (play, points, players) in zip(every, found, strict=False):

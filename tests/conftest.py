@@ -1,6 +1,6 @@
 """Games that many tests play."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import adversarial
-from adversarial import games
+from adversarial import games, optimizers as o
 
 Array = Any
 
@@ -153,3 +153,113 @@ def joint_of() -> Callable[[games.AnalyticGame, Array], adversarial.Joint]:
             for player, block in game.tensors(vector).items()
         }
     )
+
+
+FIRST_ORDER: dict[str, Callable[[], adversarial.AdversarialOptimizer]] = {
+    "simultaneous": o.Simultaneous,
+    "alternating": o.Alternating,
+    "anderson": lambda: o.Anderson("simultaneous", regularization=1e-3),
+    "averaging": o.Averaging,
+    "extra_gradient": o.ExtraGradient,
+    "historical_averaging": lambda: o.HistoricalAveraging("simultaneous"),
+    "lookahead": lambda: o.Lookahead("alternating", 2),
+    "optimistic": o.Optimistic,
+    "prediction": o.Prediction,
+    "runge_kutta": o.RungeKutta,
+    "scheduled": lambda: o.Scheduled([[0, 1], [0]]),
+}
+"""Every strategy that takes first derivatives only, by its name."""
+SAME_STEPS = {"rtol": 2e-3, "atol": 2e-4}
+"""Float32, four SGD steps of 0.05, compiled in another way.
+
+XLA draws other random numbers: the games here have no noise of their own.
+"""
+HALF = {"mixed_float16": 2e-2, "mixed_bfloat16": 1e-1}
+"""Of a loss of order 1: a few roundings of 2^-11 or 2^-8."""
+
+
+@pytest.fixture
+def conforms() -> Callable[..., None]:
+    """Asserts that a game trains under every strategy and in every mode.
+
+    Args of what it returns:
+        make: Makes the model, from the same weights at each call.
+        compiling: The arguments of `compile` but strategy and optimizers.
+        data: What `fit` takes, some batches.
+        batch: The size of a batch.
+        noisy: Whether something is drawn in each step: XLA draws other
+            numbers, so that only the losses before the first step are compared.
+    """
+
+    def weights(model: adversarial.AdversarialModel) -> list[Array]:
+        return [np.array(v) for v in model.trainable_variables]
+
+    def trained(
+        make: Callable[[], adversarial.AdversarialModel],
+        data: Sequence[Any],
+        batch: int,
+        strategy: Any = "simultaneous",
+        **compiling: Any,
+    ) -> tuple[dict[str, float], list[Array]]:
+        keras.utils.clear_session(free_memory=False)
+        keras.utils.set_random_seed(0)
+        model = make()
+        start = weights(model)
+        rates = [keras.optimizers.SGD(0.05) for _ in model.players]
+        model.compile(strategy, rates, **compiling)
+        logs = model.fit(
+            *data, batch_size=batch, shuffle=False, verbose=0
+        ).history
+        for v, before in zip(model.trainable_variables, start, strict=True):
+            assert np.isfinite(v).all(), v.path
+            assert np.any(before != np.asarray(v)), f"{v.path} did not move"
+        return {name: values[0] for name, values in logs.items()}, weights(
+            model
+        )
+
+    def check(
+        make: Callable[[], adversarial.AdversarialModel],
+        compiling: dict[str, Any],
+        data: Sequence[Any],
+        batch: int,
+        *,
+        noisy: bool = False,
+    ) -> None:
+        one = keras.tree.map_structure(lambda x: x[:batch], tuple(data))
+        firsts = {
+            name: trained(
+                make, one, batch, strategy(), run_eagerly=True, **compiling
+            )[0]
+            for name, strategy in FIRST_ORDER.items()
+        }
+        # What is reported is from before the step, whoever makes it.
+        for name, logs in firsts.items():
+            for key, value in firsts["simultaneous"].items():
+                np.testing.assert_allclose(
+                    logs[key], value, rtol=1e-5, atol=1e-6, err_msg=name
+                )
+        logs, expected = trained(
+            make, data, batch, run_eagerly=True, **compiling
+        )
+        for mode in (
+            {"jit_compile": False, "steps_per_execution": 2},
+            {"jit_compile": True},
+        ):
+            again, found = trained(make, data, batch, **mode, **compiling)
+            for a, b in () if noisy else zip(found, expected, strict=True):
+                np.testing.assert_allclose(
+                    a, b, **SAME_STEPS, err_msg=f"{mode}"
+                )
+            assert set(again) == set(logs)
+        for policy, bound in HALF.items():
+            keras.config.set_dtype_policy(policy)
+            try:
+                half, _ = trained(make, one, batch, **compiling)
+            finally:
+                keras.config.set_dtype_policy("float32")
+            for key, value in firsts["simultaneous"].items():
+                np.testing.assert_allclose(
+                    half[key], value, rtol=bound, atol=bound, err_msg=policy
+                )
+
+    return check

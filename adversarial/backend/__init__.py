@@ -29,6 +29,7 @@ if keras.backend.backend() != "tensorflow":
         )
     )
 
+from adversarial.backend.directional import jvp as jvp, seldom as seldom
 from adversarial.backend.moments import exact_moments as exact_moments
 from adversarial.backend.tensorflow import (
     across_replicas as across_replicas,
@@ -38,7 +39,6 @@ from adversarial.backend.tensorflow import (
     fused as fused,
     fuses_updates as fuses_updates,
     gradient as gradient,
-    jvp as jvp,
     own_gradients as own_gradients,
     peek as peek,
     per_replica as per_replica,

@@ -12,6 +12,7 @@ Private parts of Keras: a functional model keeps its graph in
 inputs and outputs.
 """
 
+import abc
 import functools
 from typing import Any
 
@@ -43,6 +44,28 @@ class TensorRef:
         return cls(**config)
 
 
+class HoldsNetwork(abc.ABC):
+    """A layer that holds a network which the game uses elsewhere, too.
+
+    It is recorded by a reference to the network, so that the two stay one. The
+    class must be registered with Keras.
+
+    Attributes:
+        network: The network.
+    """
+
+    network: keras.Layer
+
+    @abc.abstractmethod
+    def own_config(self) -> Record:
+        """Returns the constructor's arguments without `network`."""
+
+    @classmethod
+    @abc.abstractmethod
+    def from_config(cls, config: Record) -> Any:
+        """Remakes the layer from its own config and `network`."""
+
+
 @functools.cache
 def _reference(number: int) -> TensorRef:
     """The one reference of a number: Keras tells objects apart by identity.
@@ -59,7 +82,8 @@ def record(networks: list[keras.Model]) -> Record:
 
     Raises:
         ValueError: if a layer is shared between the networks and the inside of
-            a layer or model that writes its own config.
+            a layer or model that writes its own config, and is no
+            `HoldsNetwork`.
     """
     return _Recorder().networks(networks)
 
@@ -96,6 +120,8 @@ class _Recorder:
                 entry = self.sequential(thing)
             elif is_functional(thing):
                 entry = self.functional(thing)
+            elif isinstance(thing, HoldsNetwork):
+                entry = self.holder(thing)
             else:
                 self.claim(thing)
                 config = keras.saving.serialize_keras_object(thing)
@@ -121,6 +147,15 @@ class _Recorder:
                         "outputs)`, or save only its weights.",
                     )
                 )
+
+    def holder(self, layer: HoldsNetwork) -> Record:
+        config = keras.saving.serialize_keras_object(layer.own_config())
+        return {
+            "kind": "holder",
+            "class": keras.saving.get_registered_name(type(layer)),
+            "config": config,
+            "network": self.number(layer.network),
+        }
 
     def sequential(self, model: keras.Sequential) -> Record:
         first = model.inputs[0]
@@ -187,6 +222,21 @@ def _layer(entry: Record, objects: list[Any]) -> Any:
     return keras.saving.deserialize_keras_object(entry["config"])
 
 
+def _holder(entry: Record, objects: list[Any]) -> Any:
+    cls = keras.saving.get_registered_object(entry["class"])
+    if cls is None:
+        raise ValueError(
+            conversation(
+                "The class of a layer that holds a network must be registered.",
+                received=f"'{entry['class']}'.",
+                fix="decorate it with "
+                "`@keras.saving.register_keras_serializable()`.",
+            )
+        )
+    config = keras.saving.deserialize_keras_object(entry["config"])
+    return cls.from_config({**config, "network": objects[entry["network"]]})
+
+
 def _sequential(entry: Record, objects: list[Any]) -> keras.Sequential:
     layers = [keras.Input(**_source(entry["input"]))]
     layers += [objects[number] for number in entry["layers"]]
@@ -228,6 +278,7 @@ def _source(config: Record) -> Record:
 
 _REPLAY = {
     "layer": _layer,
+    "holder": _holder,
     "sequential": _sequential,
     "functional": _functional,
 }

@@ -45,7 +45,7 @@ def own_gradients(
         scalars, result = function()
     return result, {
         name: [
-            _dense(g) for g in tape.gradient(scalars[name], list(blocks[name]))
+            dense(g) for g in tape.gradient(scalars[name], list(blocks[name]))
         ]
         for name, tape in tapes.items()
     }
@@ -58,33 +58,7 @@ def gradient(
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(list(tensors))
         value = function()
-    return [_dense(g) for g in tape.gradient(value, list(tensors))]
-
-
-def jvp(
-    function: Callable[[], Sequence[Tensor | None]],
-    primals: Sequence[Tensor],
-    tangents: Sequence[Tensor | None],
-) -> list[Tensor | None]:
-    """Directional derivatives of tensors that are made of the primals.
-
-    Args:
-        function: Returns tensors (or `None`) that depend on `primals`.
-        primals: The tensors at which the derivative is taken.
-        tangents: One direction per primal; `None` is zero.
-
-    Returns:
-        One derivative per returned tensor; `None` where it is zero.
-    """
-    directions = [
-        tf.zeros_like(p) if t is None else tf.convert_to_tensor(t)
-        for p, t in zip(primals, tangents, strict=True)
-    ]
-    with tf.autodiff.ForwardAccumulator(
-        list(primals), directions
-    ) as accumulator:
-        values = function()
-    return [None if v is None else accumulator.jvp(v) for v in values]
+    return [dense(g) for g in tape.gradient(value, list(tensors))]
 
 
 def all_finite(tensors: Sequence[Tensor | None]) -> Tensor:
@@ -324,12 +298,13 @@ def summary_writer(folder: str) -> Callable[[str, float, int], None]:
     return write
 
 
-def _energy(x: Tensor) -> Tensor:
-    """Half the sum of squares, which half precision could not hold."""
-    return tf.nn.l2_loss(tf.cast(x, tf.float32) if x.dtype.size < 4 else x)
-
-
-def _dense(gradient: Any) -> Tensor | None:
+def dense(gradient: Any) -> Tensor | None:
+    """Returns the slices of a gradient as the tensor that they stand for."""
     if isinstance(gradient, tf.IndexedSlices):
         return tf.convert_to_tensor(gradient)
     return gradient
+
+
+def _energy(x: Tensor) -> Tensor:
+    """Half the sum of squares, which half precision could not hold."""
+    return tf.nn.l2_loss(tf.cast(x, tf.float32) if x.dtype.size < 4 else x)

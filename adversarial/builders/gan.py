@@ -10,6 +10,7 @@ import numpy as np
 
 from adversarial.errors import conversation, quoted
 from adversarial.layers.latent import NormalLatent
+from adversarial.penalties.network_penalty import NetworkPenalty
 
 Tensor = Any
 
@@ -19,6 +20,8 @@ def build_gan(
     discriminator: keras.Model,
     latent: keras.layers.Layer | int | Sequence[int] | None = None,
     name: str = "gan",
+    *,
+    penalties: Sequence[NetworkPenalty] = (),
 ) -> keras.Model:
     """Builds the base model of a GAN, with the outputs `yfake` and `yreal`.
 
@@ -29,6 +32,10 @@ def build_gan(
             z, for standard normal latents. `None` is the shape of the
             generator's input. `False` leaves z as an input of the model.
         name: The name of the model.
+        penalties: Layers such as `R1(discriminator)`. Each is called on what
+            it reads, x, G(z), both or z, and is one more output, after the
+            others and under the name of the layer. `losses.Penalty` makes it
+            a term of a loss.
 
     Returns:
         A functional model x -> (yfake, yreal), with yfake = D(G(z)) and
@@ -37,9 +44,24 @@ def build_gan(
     Raises:
         ValueError: if a model is not built, or is no graph of layers; if the
             discriminator has not as many inputs as the generator has outputs;
-            if latents are to be drawn for a generator of several inputs.
+            if latents are to be drawn for a generator of several inputs; if
+            two penalties have one name.
+        TypeError: if a penalty is no `NetworkPenalty`.
+
+    Example:
+
+    >>> import keras
+    >>> from adversarial.builders import build_gan
+    >>> from adversarial.penalties import R1, R2
+    >>> layer = keras.layers.Dense
+    >>> generator = keras.Sequential([keras.Input((2,)), layer(3)])
+    >>> discriminator = keras.Sequential([keras.Input((3,)), layer(1)])
+    >>> penalties = [R1(discriminator), R2(discriminator)]
+    >>> build_gan(generator, discriminator, penalties=penalties).output_names
+    ['yfake', 'yreal', 'r1', 'r2']
     """
     _check_graphs(generator=generator, discriminator=discriminator)
+    _check_penalties(penalties)
     _check_count("discriminator", discriminator, len(generator.outputs))
     reals = [_input_like(x) for x in discriminator.inputs]
     if latent is False:
@@ -49,9 +71,16 @@ def build_gan(
         _check_count("generator", generator, 1)
         latents = [_latent_layer(latent, generator)(reals[0])]
         inputs = reals
-    yfake = discriminator(generator(_single(latents)))
-    yreal = discriminator(_single(reals))
-    outputs = named_outputs([yfake, yreal], ["yfake", "yreal"])
+    fake, real = generator(_single(latents)), _single(reals)
+    scores = [discriminator(fake), discriminator(real)]
+    outputs = named_outputs(scores, ["yfake", "yreal"])
+    read = {
+        "real": real,
+        "fake": fake,
+        "both": [real, fake],
+        "latent": _single(latents),
+    }
+    outputs += [penalty(read[penalty.reads]) for penalty in penalties]
     return keras.Model(_single(inputs), outputs, name=name)
 
 
@@ -186,6 +215,29 @@ def _check_graphs(**models: keras.Model) -> None:
                     "`keras.Model(x, model(x))`.",
                 )
             )
+
+
+def _check_penalties(penalties: Sequence[NetworkPenalty]) -> None:
+    for penalty in penalties:
+        if not isinstance(penalty, NetworkPenalty):
+            raise TypeError(
+                conversation(
+                    "Every penalty must be a layer that looks at a network.",
+                    expected="layers such as `R1(discriminator)`.",
+                    received=f"{penalty!r} of type `{type(penalty).__name__}`.",
+                    fix="connect other layers yourself, with `named_outputs` "
+                    "and `keras.Model`.",
+                )
+            )
+    names = [penalty.name for penalty in penalties]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            conversation(
+                "Every penalty needs a name of its own.",
+                received=f"{quoted(names)}.",
+                fix='pass `name=...`: `R1(discriminator, name="r1_of_two")`.',
+            )
+        )
 
 
 def _check_count(role: str, model: keras.Model, count: int) -> None:

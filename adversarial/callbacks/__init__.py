@@ -7,8 +7,17 @@ from adversarial.callbacks.image_grid import (
     ImageGrid as ImageGrid,
     write_grid as write_grid,
 )
+from adversarial.callbacks.metrics_on_samples import (
+    MetricsOnSamples as MetricsOnSamples,
+)
 from adversarial.callbacks.player_progress import (
     PlayerProgress as PlayerProgress,
 )
 
-__all__ = ["GameDiagnostics", "ImageGrid", "PlayerProgress", "write_grid"]
+__all__ = [
+    "GameDiagnostics",
+    "ImageGrid",
+    "MetricsOnSamples",
+    "PlayerProgress",
+    "write_grid",
+]

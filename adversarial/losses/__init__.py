@@ -13,6 +13,7 @@ from adversarial.losses.classifiers import (
     AuxiliaryDiscriminativeClassifier as AuxiliaryDiscriminativeClassifier,
     TwinAuxiliaryClassifier as TwinAuxiliaryClassifier,
 )
+from adversarial.losses.consistency import Consistency as Consistency
 from adversarial.losses.contrastive import (
     ConditionalContrastive as ConditionalContrastive,
     DataToDataCrossEntropy as DataToDataCrossEntropy,
@@ -41,6 +42,7 @@ from adversarial.losses.multi_class_hinge import (
 from adversarial.losses.mutual_information import (
     MutualInformation as MutualInformation,
 )
+from adversarial.losses.penalty import Penalty as Penalty
 from adversarial.losses.reconstruction import (
     CycleConsistency as CycleConsistency,
     Identity as Identity,
@@ -51,6 +53,7 @@ from adversarial.losses.relativistic import (
 )
 from adversarial.losses.score_loss import ScoreLoss as ScoreLoss
 from adversarial.losses.wasserstein import Wasserstein as Wasserstein
+from adversarial.losses.weighted import Weighted as Weighted
 
 __all__ = [
     "AdversarialLoss",
@@ -58,6 +61,7 @@ __all__ = [
     "AuxiliaryDiscriminativeClassifier",
     "BoundaryEquilibrium",
     "ConditionalContrastive",
+    "Consistency",
     "CycleConsistency",
     "DataToDataCrossEntropy",
     "EnergyBased",
@@ -72,6 +76,7 @@ __all__ = [
     "MultiClassHinge",
     "MutualInformation",
     "NonSaturating",
+    "Penalty",
     "PullingAway",
     "RelativisticAverage",
     "RelativisticPaired",
@@ -79,4 +84,5 @@ __all__ = [
     "SeparableLoss",
     "TwinAuxiliaryClassifier",
     "Wasserstein",
+    "Weighted",
 ]

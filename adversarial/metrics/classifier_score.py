@@ -166,6 +166,7 @@ class ClassifierScore(GenerativeMetric):
         "classifier_score",
         "classifier_score_deviation",
     )
+    better = ("max", None)
 
     def __init__(
         self,
@@ -176,6 +177,7 @@ class ClassifierScore(GenerativeMetric):
         **kwargs: Any,
     ) -> None:
         self.splits = whole("splits", splits, 1)
+        self.least = (0, self.splits)
         self.from_logits = from_logits
         super().__init__(extractor, **kwargs)
 

@@ -62,11 +62,13 @@ class DensityCoverage(SampledMetric):
     """
 
     measures = ("density", "coverage")
+    better = (None, "max")  # A density of 2 is no better than one of 1.
 
     def __init__(
         self, extractor: Any = None, *, k: int = 5, **kwargs: Any
     ) -> None:
         self.k = whole("k", k, 1)
+        self.least = (self.k + 1, 1)
         super().__init__(extractor, **kwargs)
 
     def get_config(self) -> dict[str, Any]:

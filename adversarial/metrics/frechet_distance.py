@@ -146,6 +146,8 @@ class FrechetDistance(GenerativeMetric):
 
     _real: Moments
     _fake: Moments
+    better = ("min",)
+    least = (2, 2)
 
     def _side(self, add_variable: AddVariable, name: str) -> Moments:
         return Moments(add_variable, name, self.dtype, self.value_range)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -58,6 +59,13 @@ class GenerativeMetric(keras.metrics.Metric, abc.ABC):  # type: ignore[misc]
     _fake: Side
     measures: tuple[str, ...] = ()
     """The keys of the result; none if it is one number."""
+    better: tuple[str | None, ...] = ()
+    """For each number of the result, whether `"min"` or `"max"` is better.
+
+    `None` where neither is; nothing at all is `None` for each.
+    """
+    least: tuple[int, int] = (1, 1)
+    """The fewest real and generated samples; no real ones need come for 0."""
 
     def __init__(
         self,
@@ -118,21 +126,7 @@ class GenerativeMetric(keras.metrics.Metric, abc.ABC):  # type: ignore[misc]
                     fix="pass the metric in `metrics`, not `weighted_metrics`.",
                 )
             )
-        if real is None and fake is None:
-            raise ValueError(
-                conversation(
-                    "An update needs samples.",
-                    received="`None` for both `real` and `fake`.",
-                )
-            )
-        self._check_place(real)
-        batches = [
-            (side, self._prepared(side, x))
-            for side, x in ((self._real, real), (self._fake, fake))
-            if x is not None
-        ]
-        for side, features in batches:
-            side.add(features)
+        update_together([self], real=real, fake=fake)
 
     def update_real(self, x: Any) -> None:
         """Takes in samples of the data; see `update_state`."""
@@ -171,6 +165,23 @@ class GenerativeMetric(keras.metrics.Metric, abc.ABC):  # type: ignore[misc]
         self._real.reset()
         self._kept = False
 
+    def reset_fake(self) -> None:
+        """Forgets the generated samples, and never the real ones."""
+        self._fake.reset()
+
+    @property
+    def directions(self) -> dict[str, str | None]:
+        """What is better in each number of the result, by its name in logs."""
+        names = self._keys() or (self.name,)
+        better = self.better or (None,) * len(names)
+        return dict(zip(names, better, strict=True))
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """How many real and how many generated samples came."""
+        real, fake = self._real, self._fake
+        return real.number(real.seen), fake.number(fake.seen)
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, an extractor's weights too.
 
@@ -194,12 +205,12 @@ class GenerativeMetric(keras.metrics.Metric, abc.ABC):  # type: ignore[misc]
         own = self.name != snake_case(type(self).__name__)
         return tuple(f"{self.name}_{m}" if own else m for m in self.measures)
 
-    def _prepared(self, side: Side, x: Any) -> Tensor:
-        x = extractors.numbers(x, "Samples")
+    def _prepared(self, side: Side, x: Any, known: dict[int, Any]) -> Tensor:
         side.inspect_range(x)
-        features = extractors.extract(self.extractor, x)
-        features = extractors.numbers(features, "Features")
-        features = self._features(features)
+        if id(self.extractor) not in known:
+            features = extractors.extract(self.extractor, x)
+            known[id(self.extractor)] = extractors.numbers(features, "Features")
+        features = self._features(known[id(self.extractor)])
         side.inspect(features)
         return features
 
@@ -285,3 +296,41 @@ class GenerativeMetric(keras.metrics.Metric, abc.ABC):  # type: ignore[misc]
                     "first, or set `keep_real=False`.",
                 )
             )
+
+
+def update_together(
+    metrics: Sequence[GenerativeMetric], *, real: Any = None, fake: Any = None
+) -> None:
+    """Takes a batch of each side into several metrics.
+
+    Metrics with the same extractor share its features: it runs once a batch.
+    What one of them refuses leaves all of them as they were.
+
+    Args:
+        metrics: The metrics.
+        real: As for `GenerativeMetric.update_state`.
+        fake: As for `GenerativeMetric.update_state`.
+
+    Raises:
+        ValueError: as `GenerativeMetric.update_state`.
+        TypeError: as `GenerativeMetric.update_state`.
+    """
+    if real is None and fake is None:
+        raise ValueError(
+            conversation(
+                "An update needs samples.",
+                received="`None` for both `real` and `fake`.",
+            )
+        )
+    for metric in metrics:
+        metric._check_place(real)
+    batches = []
+    for name, x in (("_real", real), ("_fake", fake)):
+        if x is not None:
+            x = extractors.numbers(x, "Samples")
+            known: dict[int, Any] = {}
+            for metric in metrics:
+                side: Side = getattr(metric, name)
+                batches.append((side, metric._prepared(side, x, known)))
+    for side, features in batches:
+        side.add(features)

@@ -80,6 +80,7 @@ class KernelDistance(SampledMetric):
         "kernel_distance",
         "kernel_distance_error",
     )
+    better = ("min", None)
 
     def __init__(
         self,
@@ -90,6 +91,7 @@ class KernelDistance(SampledMetric):
         **kwargs: Any,
     ) -> None:
         self.subset_size = whole("subset_size", subset_size, 2)
+        self.least = (self.subset_size, self.subset_size)
         if subsets is not None:
             subsets = whole("subsets", subsets, 1)
         self.subsets = subsets

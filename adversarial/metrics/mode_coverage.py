@@ -146,6 +146,7 @@ class ModeCoverage(GenerativeMetric):
     _real: ModeCounts
     _fake: ModeCounts
     measures: tuple[str, ...] = ("modes_covered", "kl_divergence")
+    better: tuple[str | None, ...] = ("max", "min")
 
     def __init__(
         self,
@@ -161,6 +162,7 @@ class ModeCoverage(GenerativeMetric):
         if isinstance(modes, MixtureOfGaussians):
             self.mixture, modes = modes, len(modes.means)
             self.measures = (*self.measures, "high_quality")
+            self.better = (*self.better, "max")
         elif within is not None:
             raise ValueError(
                 conversation(
@@ -174,6 +176,7 @@ class ModeCoverage(GenerativeMetric):
         self.at_least = whole("at_least", at_least, 1)
         self.reference = reference
         self._probabilities = _probabilities(reference, self.modes)
+        self.least = (int(self._probabilities is None), 1)
         super().__init__(extractor, **kwargs)
 
     def get_config(self) -> dict[str, Any]:

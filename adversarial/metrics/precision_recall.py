@@ -61,11 +61,13 @@ class PrecisionRecall(SampledMetric):
     """
 
     measures = ("precision", "recall")
+    better = ("max", "max")
 
     def __init__(
         self, extractor: Any = None, *, k: int = 5, **kwargs: Any
     ) -> None:
         self.k = whole("k", k, 1)
+        self.least = (self.k + 1, self.k + 1)
         super().__init__(extractor, **kwargs)
 
     def get_config(self) -> dict[str, Any]:

@@ -68,6 +68,8 @@ class SlicedWasserstein(SampledMetric):
     `order=1` on patches of a Laplacian pyramid: pass those as features.
     """
 
+    better = ("min",)
+
     def __init__(
         self,
         extractor: Any = None,

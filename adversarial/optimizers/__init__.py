@@ -22,6 +22,9 @@ from adversarial.optimizers.gradient_norm import (
     HamiltonianDescent as HamiltonianDescent,
     ODEGANRegularizer as ODEGANRegularizer,
 )
+from adversarial.optimizers.historical_averaging import (
+    HistoricalAveraging as HistoricalAveraging,
+)
 from adversarial.optimizers.lead import LEAD as LEAD
 from adversarial.optimizers.lookahead import Lookahead as Lookahead
 from adversarial.optimizers.opponent_shaping import (
@@ -58,6 +61,7 @@ __all__ = [
     "FollowTheRidge",
     "GradientNorm",
     "HamiltonianDescent",
+    "HistoricalAveraging",
     "Lookahead",
     "ODEGANRegularizer",
     "Optimistic",

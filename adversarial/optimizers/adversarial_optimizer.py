@@ -36,7 +36,8 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
             divided by the number of players; `None` if it depends on the
             arguments and the game.
         inner: The strategy that this one wraps or builds on, or `None`.
-        iterations: The number of steps made, an integer variable.
+        iterations: The number of steps made, an integer variable. A step that
+            is held back, because something is not finite, does not count.
 
     Example:
 
@@ -69,9 +70,9 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
         """
 
     def __call__(self, game: Game) -> None:
-        """Plays one step and counts it."""
+        """Plays one step and counts it, unless it is held back."""
         self.step(game)
-        self.iterations.assign_add(1)
+        game.assign(self.iterations, self.iterations + 1)
 
     def bind(self, game: Game, optimizers: Mapping[str, Any]) -> None:
         """Takes the players' optimizers and builds; the model calls this.

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from adversarial.errors import quoted
-from adversarial.testing.linear_game import Array
+from adversarial.testing.linear_game import Array, LinearGame
 from adversarial.testing.linear_model import (
     LinearModel,
     numbers,
@@ -158,6 +158,7 @@ def nonfinite(subject: Subject) -> str:
         bad = np.full_like(numbers(game), value)
         _check_unmoved(model, partial(model.step, bad), name, value)
         _check_goes_on(model, partial(model.step, game), name)
+    _check_no_trace(subject, model, game)
     if 2 in subject.counts:
         with precision("float32"):
             gan = subject.gan
@@ -249,6 +250,28 @@ def _check_goes_on(
         raise Refuted(
             f"after a batch that is {name} training must go on; "
             f"{'nothing moves' if finite else 'not all is finite'}."
+        )
+
+
+def _check_no_trace(
+    subject: Subject, model: LinearModel, game: LinearGame
+) -> None:
+    """Compares a run that begins with a bad batch with one without it."""
+    start = subject.start(subject.many)
+    model.play(game, start, STEPS)
+    expected = _state(model)
+    model.play(game, start, 0)
+    model.step(np.full_like(numbers(game), np.nan))
+    for _ in range(STEPS):
+        model.step(game)
+    found = _state(model)
+    other = [k for k, x in expected.items() if not np.array_equal(x, found[k])]
+    if other:
+        raise Refuted(
+            "a first batch that is NaN must leave no trace; "
+            f"{STEPS} steps later {_paths(other)} are others. Are steps "
+            "counted by `iterations`, or by a variable written with "
+            "`game.assign`?"
         )
 
 

@@ -13,6 +13,7 @@ their direction by `descend`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -308,6 +309,31 @@ def averaging(
     keep = {"ema": decay, "uniform": (t - 1) / t}[kind]
     average = keep * average + (1 - keep) * theta
     return theta, {"average": average, "t": t, "inner": remembered}
+
+
+def historical_averaging(
+    game: LinearGame,
+    theta: Array,
+    state: State,
+    *,
+    inner: Step = alternating,
+    strength: float = 0.1,
+) -> tuple[Array, State]:
+    """The inner step in a game whose losses have a quadratic term more.
+
+    It is strength |theta_i - mean_i|^2, that of the mean of the points before
+    this one: theta^T Q_i theta / 2 + b_i^T theta gets 2 strength on the own
+    diagonal of Q_i and -2 strength mean_i in the own part of b_i.
+    """
+    past = [*state.get("past", []), theta]
+    mean = np.mean(past[:-1] or past, axis=0)
+    matrices, vectors = game.matrices.copy(), game.vectors.copy()
+    for i, part in enumerate(game.slices):
+        matrices[i][part, part] += 2 * strength * np.eye(game.blocks[i])
+        vectors[i][part] -= 2 * strength * mean[part]
+    drawn = replace(game, matrices=matrices, vectors=vectors)
+    theta, remembered = inner(drawn, theta, state.get("inner", {}))
+    return theta, {"past": past, "inner": remembered}
 
 
 def anderson(

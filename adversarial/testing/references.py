@@ -52,6 +52,7 @@ STEPS: dict[str, Step] = {
             "averaging",
             "competitive_gradient",
             "extra_gradient",
+            "historical_averaging",
             "lead",
             "lookahead",
             "optimistic",
@@ -69,7 +70,11 @@ MATRICES: dict[str, Callable[..., UpdateMatrix]] = {
     for name in STEPS
     if hasattr(module, f"matrix_of_{name}")
 }
-"""The update matrices of the rules that have one: all but `anderson`."""
+"""The update matrices of the rules that have one.
+
+`anderson` is not linear, and a step of `historical_averaging` depends on how
+many there were.
+"""
 
 
 def play(step: Step, game: LinearGame, theta: Array, steps: int) -> Array:

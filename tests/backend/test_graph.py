@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from adversarial.backend.graph import is_functional, record, replay
+from adversarial.backend.graph import (
+    HoldsNetwork,
+    is_functional,
+    record,
+    replay,
+)
 from adversarial.layers import NormalLatent
 
 RNG = np.random.default_rng(0)
@@ -403,3 +408,82 @@ def test_sharing_that_cannot_be_kept_is_refused():
         record([one, two])
     assert "'around'" in str(error.value)
     assert "'shared'" in str(error.value)
+
+
+@keras.saving.register_keras_serializable(package=__name__)
+class Watcher(keras.layers.Layer, HoldsNetwork):
+    """A layer that holds a network which is used elsewhere, too."""
+
+    def __init__(self, network, power, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.power = power
+        self.count = self.add_weight(shape=(), name="count")
+        self.built = True
+
+    def call(self, x):
+        return self.network(x) ** self.power + self.count
+
+    def own_config(self):
+        return {"name": self.name, "power": self.power}
+
+    def get_config(self):
+        return {**self.own_config(), "network": self.network.get_config()}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        lambda layer: sequential(layer, name="inner"),
+        lambda layer: functional(layer, name="inner"),
+        lambda layer: layer,
+    ],
+    ids=["sequential", "functional", "layer"],
+)
+def test_a_layer_that_refers_to_a_network_goes_on_to_do_so(network):
+    layer = dense(name="inner")
+    layer.build((None, 2))
+    inner = network(layer)
+    watcher = Watcher(inner, 3, name="watcher")
+    outer = functional(lambda x: [inner(x), watcher(x)])
+    alone = functional(lambda x: watcher(x + 1.0))
+    new_outer, new_alone = remade(outer, alone)
+    new = new_outer.get_layer("watcher")
+    assert type(new) is Watcher and new.power == 3
+    assert new.network is new_outer.get_layer("inner")
+    assert new_alone.get_layer("watcher") is new
+    assert_same(outer, new_outer)
+    assert_same(alone, new_alone)
+
+
+def test_the_network_is_not_written_twice():
+    inner = sequential(dense(name="inside"), name="inner")
+    network = functional(lambda x: [inner(x), Watcher(inner, 2)(x)])
+    text = json.dumps(record([network]))
+    assert text.count('"inside"') == 1
+
+
+class Unregistered(Watcher):
+    """A class that Keras does not know."""
+
+
+def test_a_class_that_is_not_registered_is_refused_when_it_is_remade():
+    inner = sequential(dense())
+    network = functional(lambda x: [inner(x), Unregistered(inner, 2)(x)])
+    data = record([network])
+    with pytest.raises(ValueError, match="must be registered") as error:
+        replay(data)
+    assert "Unregistered" in str(error.value)
+
+
+def test_what_a_holder_shares_with_a_closed_layer_is_refused():
+    shared = dense(name="shared")
+    shared.build((None, 2))
+    one = functional(Around(shared, name="around"))
+    two = functional(Watcher(shared, 2))
+    with pytest.raises(ValueError, match="inside a layer or model"):
+        record([one, two])

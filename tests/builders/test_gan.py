@@ -9,6 +9,7 @@ from adversarial.builders import (
     named_outputs,
 )
 from adversarial.layers import NormalLatent, UniformLatent
+from adversarial.penalties import R1, R2, GradientPenalty, PathLength
 
 
 def dense(inputs, units, name):
@@ -279,3 +280,58 @@ def test_targets_are_ones_for_what_a_player_wants_taken_for_real():
 def test_targets_may_be_smoothed_or_signed():
     targets = gan_targets(2, real=0.5, fake=-1.0)
     assert [y[1, 0] for y in targets] == [0.5, -1, -1, 0.5]
+
+
+def test_penalties_are_called_on_what_they_read(generator, discriminator):
+    wanted = {
+        "r1": lambda z, x: R1(discriminator)(x),
+        "r2": lambda z, x: R2(discriminator)(generator(z)),
+        "gradient_penalty": lambda z, x: GradientPenalty(discriminator, seed=1)(
+            [x, generator(z)]
+        ),
+        "path_length": lambda z, x: PathLength(generator, seed=1)(z),
+    }
+    penalties = [
+        R1(discriminator),
+        R2(discriminator),
+        GradientPenalty(discriminator, seed=1),
+        PathLength(generator, seed=1),
+    ]
+    gan = build_gan(generator, discriminator, False, penalties=penalties)
+    assert gan.output_names == ["yfake", "yreal", *wanted]
+    z, x = rows(2, 3)
+    found = dict(zip(gan.output_names, gan([z, x]), strict=True))
+    np.testing.assert_array_equal(found["yreal"], discriminator(x))
+    for name, value in wanted.items():
+        assert found[name].shape == (8,)
+        np.testing.assert_array_equal(found[name], value(z, x))
+
+
+def test_penalties_of_several_inputs_see_them_all(pair):
+    z = keras.Input((4,))
+    halves = [keras.layers.Dense(2)(z), keras.layers.Dense(3)(z)]
+    generator = keras.Model(z, halves)
+    penalties = [R1(pair), GradientPenalty(pair, seed=1)]
+    gan = build_gan(generator, pair, latent=False, penalties=penalties)
+    z, a, b = rows(4, 2, 3)
+    found = gan([z, a, b])
+    np.testing.assert_array_equal(found[2], R1(pair)([a, b]))
+    np.testing.assert_array_equal(
+        found[3], GradientPenalty(pair, seed=1)([[a, b], generator(z)])
+    )
+
+
+def test_two_penalties_of_one_name_are_an_error(generator, discriminator):
+    twice = [R1(discriminator), R1(discriminator)]
+    with pytest.raises(ValueError, match="a name of its own") as error:
+        build_gan(generator, discriminator, penalties=twice)
+    assert "'r1', 'r1'" in str(error.value)
+    twice = [R1(discriminator), R1(discriminator, name="again")]
+    gan = build_gan(generator, discriminator, penalties=twice)
+    assert gan.output_names == ["yfake", "yreal", "r1", "again"]
+
+
+def test_what_is_no_penalty_is_an_error(generator, discriminator):
+    for other in ("r1", keras.layers.Dense(1)):
+        with pytest.raises(TypeError, match="looks at a network"):
+            build_gan(generator, discriminator, penalties=[other])

@@ -24,6 +24,7 @@ FILES = {
     "history.csv",
     "losses.png",
     "model.keras",
+    "report.json",
     "settings.json",
 }
 
@@ -44,7 +45,7 @@ def contents(out):
     return {path.relative_to(out): path.read_bytes() for path in files}
 
 
-def write_data(path, sizes=(64, 20)):
+def write_data(path, sizes=(64, 80)):
     with np.load(SCRIPT.parent / "data" / "mnist_subset.npz") as file:
         train, test = sizes
         np.savez(
@@ -141,6 +142,8 @@ def test_a_run_shows_the_bar_and_says_what_it_read_and_wrote(smoke):
         "2 new epochs took",
         "test digits right",
         "with confidence >= 0.9",
+        "Frechet distance of its features: ",
+        "Density and coverage: ",
     ):
         assert line in words
     for name in FILES:
@@ -151,7 +154,13 @@ def test_a_finished_run_is_not_trained_again(script, out, capsys):
     before = contents(out)
     report = script.main(["--smoke", "--resume", f"--out={out}"])
     assert report["epochs"] == 0
-    assert contents(out) == before
+    after, name = contents(out), Path("report.json")
+    written = [json.loads(files.pop(name)) for files in (before, after)]
+    assert after == before
+    for name, value in written[0].items():
+        # Read again by another process, in float32.
+        np.testing.assert_allclose(written[1][name], value, rtol=1e-4)
+        assert report[name] == written[1][name]
     words = capsys.readouterr().out
     assert "nothing to train" in words
     assert str(out / "contact_sheet.png") in words
@@ -276,8 +285,8 @@ def test_data_must_be_there_and_laid_out_as_by_keras(script, tmp_path):
 def test_images_are_scaled_to_the_range_of_tanh(script, tmp_path):
     path = write_data(tmp_path / "tiny.npz")
     x, y, x_test, y_test = script.load_data(str(path), smoke=False)
-    assert (x.shape, x_test.shape) == ((64, 28, 28, 1), (20, 28, 28, 1))
-    assert (len(y), len(y_test)) == (64, 20)
+    assert (x.shape, x_test.shape) == ((64, 28, 28, 1), (80, 28, 28, 1))
+    assert (len(y), len(y_test)) == (64, 80)
     assert x.dtype == x_test.dtype == np.float32
     assert (x.min(), x.max()) == (-1, 1)
 
@@ -295,23 +304,61 @@ def test_counts_must_be_positive(script, capsys, flag):
     assert f"{flag}: invalid positive value: '0'" in capsys.readouterr().err
 
 
-def test_measuring_counts_what_the_classifier_reads(script, monkeypatch):
-    class Classifier:
-        """Reads 3 with confidence 0.95 and 7 with 0.55, in turn."""
+def identity(**kwargs):
+    return keras.layers.Dense(
+        10, kernel_initializer=keras.initializers.Identity(), **kwargs
+    )
 
-        def predict(self, images, verbose):
-            p = np.full((len(images), 10), 0.05 / 9)
-            p[::2, 3] = 0.95
-            p[1::2] = 0.05
-            p[1::2, 7] = 0.55
-            return p
 
-    monkeypatch.setattr(script, "classifier_of", lambda *_, **__: Classifier())
-    monkeypatch.setattr(script, "draw", lambda _, n, __: np.zeros((n, 1)))
-    y_test = np.array([3, 7, 3, 0])
-    args = script.parse(["--smoke"])
-    found = script.measure(None, [None, None, np.zeros((4, 1)), y_test], args)
+@pytest.fixture
+def measured(script, monkeypatch, tmp_path):
+    """Measures digits that are what the classifier is to say of them."""
+
+    def measure(p, p_test, y_test):
+        classifier = keras.Sequential(
+            [keras.Input((10,)), identity(), identity()]
+        )
+        monkeypatch.setattr(
+            script, "classifier_of", lambda *_, **__: classifier
+        )
+        monkeypatch.setattr(script, "draw", lambda _, n, __: p[:n])
+        args = script.parse(["--smoke", f"--out={tmp_path}"])
+        found = script.measure(None, [None, None, p_test, y_test], args)
+        assert json.loads((tmp_path / "report.json").read_text()) == found
+        return found
+
+    return measure
+
+
+def test_measuring_counts_what_the_classifier_reads(measured):
+    """It reads 3 with confidence 0.95 and 7 with 0.55, in turn."""
+    p = np.random.default_rng(0).uniform(0, 0.01, size=(40, 10))
+    p[::2, 3], p[1::2, 7] = 0.95, 0.55
+    found = measured(p, p, np.array([3, 7, 3, 0] * 10))
     assert found["test_accuracy"] == 0.75
     assert found["confident"] == 0.5
     assert found["digits"] == [0, 0, 0, 0.5, 0, 0, 0, 0.5, 0, 0]
-    assert found["entropy_bits"] == pytest.approx(1)
+    # The same on both sides.
+    assert found["frechet_distance"] < 1e-6
+    assert found["coverage"] == 1
+
+
+def test_measuring_compares_features_of_test_digits_and_new_ones(measured):
+    x = np.random.default_rng(0).normal(size=(60, 10))
+    move = np.arange(10) / 20
+    found = measured(x[20:] + move, x[:40], np.zeros(40))
+    near, far = x[:40], x[20:] + move
+    a, b = np.cov(near.T), np.cov(far.T)
+    root = np.sqrt(np.linalg.eigvals(a @ b).real).sum()
+    apart = np.sum((near.mean(0) - far.mean(0)) ** 2)
+    # Features are float32.
+    np.testing.assert_allclose(
+        found["frechet_distance"],
+        apart + np.trace(a) + np.trace(b) - 2 * root,
+        rtol=1e-4,
+    )
+    between = np.linalg.norm(near[:, None] - near[None], axis=-1)
+    radius = np.sort(between, axis=1)[:, 5]
+    inside = np.linalg.norm(far[:, None] - near[None], axis=-1) <= radius
+    np.testing.assert_allclose(found["coverage"], inside.any(axis=0).mean())
+    np.testing.assert_allclose(found["density"], inside.sum() / 5 / 40)

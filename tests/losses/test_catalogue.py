@@ -1,6 +1,5 @@
 """What holds for every loss of the catalogue: names, saving, training."""
 
-import itertools
 import re
 from pathlib import Path
 
@@ -21,6 +20,7 @@ BASES = {
     "LossSum",
     "ScoreLoss",
     "SeparableLoss",
+    "Weighted",
 }
 """What is public, and no loss of a game by name."""
 K = 3
@@ -50,7 +50,7 @@ def game(heads, proxies=False):
     """
     layers = keras.layers
     x, label = keras.Input((4,), name="x"), keras.Input((), name="label")
-    code = adversarial.layers.NormalLatent(2, seed=1, name="z")(x)
+    code = x[:, 2:]
     one_hot = layers.CategoryEncoding(K, output_mode="one_hot")(label)
     body = layers.Dense(4, "tanh", name="make")
     made = body(layers.Concatenate()([code, one_hot]))
@@ -123,6 +123,13 @@ CASES = {
         CRITIC + losses.MutualInformation("label", logits="cfake"),
         "yc",
     ),
+    "Penalty": (CRITIC + 0.1 * losses.Penalty("energyreal"), ["y", "energy"]),
+    "Consistency": (
+        CRITIC
+        + 2.0 * losses.Consistency("yreal", "yfake")
+        + -0.1 * losses.Consistency("x", "again", player="generator"),
+        "y",
+    ),
     "CycleConsistency": (
         CRITIC + 10.0 * losses.CycleConsistency("x", "again", distance="l2"),
         "y",
@@ -133,23 +140,14 @@ CASES = {
         "y",
     ),
 }
-MODES = list(
-    itertools.product(
-        ("simultaneous", "alternating", "extra_gradient"),
-        (False, True),
-        (1, 3),
-    )
-)
-PLAYS = [
-    (name, *MODES[5 * number % len(MODES)]) for number, name in enumerate(CASES)
-]
-"""Every loss in one mode, every mode for one loss or two."""
+
+
+CONTRASTIVE = ("ConditionalContrastive", "DataToDataCrossEntropy")
 
 
 def compiled(name, strategy="simultaneous", **kwargs):
     loss, heads = CASES[name]
-    proxies = name in ("ConditionalContrastive", "DataToDataCrossEntropy")
-    model = game(heads, proxies)
+    model = game(heads, name in CONTRASTIVE)
     model.compile(strategy, "sgd", loss=loss, **kwargs)
     return model
 
@@ -167,15 +165,13 @@ def test_every_loss_is_trained_here():
     assert set(CASES) == set(losses.__all__) - BASES
 
 
-@pytest.mark.parametrize(("name", "strategy", "jit", "steps"), PLAYS)
-def test_a_gan_trains_with_it(name, strategy, jit, steps):
-    model = compiled(name, strategy, jit_compile=jit, steps_per_execution=steps)
-    before = [np.asarray(v) for v in model.trainable_variables]
+@pytest.mark.parametrize("name", CASES)
+def test_it_trains_under_every_strategy_and_in_every_mode(name, conforms):
+    loss, heads = CASES[name]
     x, y = data()
-    logs = model.fit(x, y, batch_size=4, epochs=1, verbose=0).history
-    assert all(np.isfinite(values).all() for values in logs.values())
-    for old, new in zip(before, model.trainable_variables, strict=True):
-        assert np.any(old != np.asarray(new)), new.path
+    conforms(
+        lambda: game(heads, name in CONTRASTIVE), {"loss": loss}, [x, y], 4
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -188,18 +184,6 @@ def test_a_model_is_saved_with_it(name, tmp_path):
     assert a.get_config() == b.get_config()
     expected = model.train_on_batch(x, y)
     np.testing.assert_allclose(copy.train_on_batch(x, y), expected, rtol=SAVED)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_it_trains_in_half_precision(name):
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = compiled(name, run_eagerly=True)
-        x, y = data()
-        logs = model.train_on_batch(x, y, return_dict=True)
-        assert all(np.isfinite(value) for value in logs.values())
-    finally:
-        keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.parametrize("name", CASES)

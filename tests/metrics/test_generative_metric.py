@@ -10,6 +10,7 @@ from adversarial.metrics import (
     GenerativeMetric,
     PrecisionRecall,
 )
+from adversarial.metrics.generative_metric import update_together
 
 ORDER = 1e-12
 """Relative: other batches are other orders of sums, in float64."""
@@ -436,3 +437,114 @@ def test_an_extractor_is_used_in_inference_mode():
     for metric in (through, direct):
         metric.update_state(x.astype("float32"), 2 * x.astype("float32"))
     assert through.result() == pytest.approx(direct.result(), rel=ORDER)
+
+
+def test_a_reset_of_the_generated_side_keeps_the_real_one(case, flat):
+    metric = case.make()
+    metric.update_state(case.real, case.fake[:50])
+    assert metric.seen == (len(case.real), 50)
+    metric.reset_fake()
+    assert metric.seen == (len(case.real), 0)
+    metric.update_fake(case.fake)
+    np.testing.assert_allclose(
+        flat(metric.result()), table_of(case, flat), rtol=ORDER
+    )
+
+
+# Two samples of three features: the Frechet distance says that it is too few.
+@pytest.mark.filterwarnings("ignore:The covariance of 2:UserWarning")
+def test_the_declared_numbers_of_samples_are_the_fewest(case):
+    """With one sample less, of either side, there is no result."""
+    metric = case.make()
+    real, fake = metric.least
+    if real:
+        metric.update_real(case.real[:real])
+    metric.update_fake(case.fake[:fake])
+    metric.result()
+    for fewer in [(real - 1, fake)] * (real > 0) + [(real, fake - 1)]:
+        metric.reset_real()
+        metric.reset_fake()
+        for count, rows, update in zip(
+            fewer,
+            (case.real, case.fake),
+            (metric.update_real, metric.update_fake),
+            strict=True,
+        ):
+            if count:
+                update(rows[:count])
+        with pytest.raises(ValueError, match="needs"):
+            metric.result()
+
+
+WORSE = {"min": 1, "max": -1}
+
+
+def test_the_declared_directions_are_those_in_which_samples_get_worse(case):
+    """Real samples themselves are better than others, in every number."""
+    metric = case.make()
+    assert tuple(metric.directions) == (metric.measures or (metric.name,))
+    half = len(case.real) // 2
+    if case.name in ("classifier", "modes"):
+        worse = np.tile(case.real[:1], (half, 1))
+        good = np.eye(case.real.shape[1])[np.arange(half) % 4]
+    else:
+        good, worse = case.real[half:], case.real[half:] + 20
+    found = []
+    for fake in (good, worse):
+        metric.reset_fake()
+        if metric.least[0] and not metric.seen[0]:
+            metric.update_real(case.real[:half])
+        metric.update_fake(fake)
+        result = metric.result()
+        found.append(result if metric.measures else {metric.name: result})
+    directions = [way for way in metric.directions.values() if way]
+    assert directions, "none is known"
+    for name, way in metric.directions.items():
+        if way:
+            assert WORSE[way] * (found[1][name] - found[0][name]) > 0, name
+
+
+def test_a_metric_that_declares_no_direction_has_none():
+    class Width(FrechetDistance):
+        better = ()
+
+    assert Width().directions == {"width": None}
+    assert FrechetDistance(name="fid").directions == {"fid": "min"}
+    assert list(DensityCoverage(name="dc").directions) == [
+        "dc_density",
+        "dc_coverage",
+    ]
+
+
+def test_metrics_with_one_extractor_share_its_work():
+    calls = []
+
+    def extractor(x):
+        calls.append(len(x))
+        return x[:, :2]
+
+    def other(x):
+        return x[:, 1:]
+
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(40, 3)), rng.normal(size=(30, 3))
+    together = [
+        FrechetDistance(extractor),
+        PrecisionRecall(extractor),
+        FrechetDistance(other, name="other"),
+    ]
+    update_together(together, real=real, fake=fake)
+    assert calls == [40, 30]
+    for metric, function in zip(
+        together, (extractor, extractor, other), strict=True
+    ):
+        alone = type(metric)(function)
+        alone.update_state(real, fake)
+        assert metric.result() == alone.result()
+
+
+def test_what_one_metric_refuses_leaves_all_as_they_were():
+    fine, strict = FrechetDistance(), FrechetDistance(value_range=(-1, 1))
+    with pytest.raises(ValueError, match="value_range"):
+        update_together([fine, strict], real=np.full((4, 2), 3.0))
+    assert fine.seen == strict.seen == (0, 0)

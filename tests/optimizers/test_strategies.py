@@ -337,6 +337,49 @@ TABLE: dict[str, list[Row]] = {
             without=("matrix",),
         ),
     ],
+    "historical_averaging": [
+        every(
+            o.HistoricalAveraging("simultaneous", 0.3),
+            "historical_averaging",
+            {"inner": ("simultaneous", {}), "strength": 0.3},
+            without=("matrix", "rate"),
+            field_only=True,
+        ),
+        row(
+            o.HistoricalAveraging(),
+            "historical_averaging",
+            without=("matrix", "rate"),
+            players=[2, 3],
+        ),
+        row(
+            o.HistoricalAveraging(o.ExtraGradient(2.0), 1.5),
+            "historical_averaging",
+            {"inner": ("extra_gradient", {"lookahead": 2.0}), "strength": 1.5},
+            without=("matrix", "rate"),
+        ),
+        row(
+            o.HistoricalAveraging(o.Scheduled([0, 0, 1]), 0.5),
+            "historical_averaging",
+            {
+                "inner": ("scheduled", {"schedule": [[0], [0], [1]]}),
+                "strength": 0.5,
+            },
+            without=("matrix", "rate"),
+            proofs=(*RULE, "eager", "xla", "nonfinite", "saving"),
+        ),
+        row(
+            o.HistoricalAveraging(o.Lookahead("simultaneous", 2, 0.5), 0.7),
+            "historical_averaging",
+            {
+                "inner": (
+                    "lookahead",
+                    {"inner": STEPS["simultaneous"], "period": 2, "step": 0.5},
+                ),
+                "strength": 0.7,
+            },
+            without=("matrix", "rate"),
+        ),
+    ],
     "anderson": [
         every(
             o.Anderson("alternating", 2, 1e-6),
