@@ -11,10 +11,10 @@ differs. One seed takes about eight minutes on two CPU cores, `--seeds 5` forty.
 What you should see: in `ring.png` the samples of simultaneous training sit on
 or beside one mode, another one each time you look; unrolling, symplectic
 gradient adjustment and consensus soon sit on all eight; the lookahead of
-alternating steps spreads over them later and less sharply. Over the seeds 0 to 4
+alternating steps spreads over them later and less sharply. For seeds 0 to 4
 they end on 0, 0, 0, 0, 6 modes (simultaneous), 8, 8, 8, 7, 7 (unrolled), 8 at
-every seed (adjustment, consensus) and 8, 7, 8, 0, 8 (lookahead): medians of 0 and
-four times 8. With rates that do not fall, unrolling loses modes again.
+every seed (adjustment, consensus) and 8, 7, 8, 0, 8 (lookahead): medians of 0
+and four times 8. With rates that do not fall, unrolling loses modes again.
 
 References:
 - Metz, Poole, Pfau, Sohl-Dickstein, Unrolled Generative Adversarial Networks,
