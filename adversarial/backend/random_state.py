@@ -8,7 +8,11 @@ Private parts of Keras: `SeedGenerator` names its state variable
 import keras
 from keras.src.random.seed_generator import global_seed_generator
 
+from adversarial.backend.tensorflow import in_replica
+
 STATE_NAME = "seed_generator_state"
+_outside: list[keras.Variable] = []
+"""The state in the thread of whoever trains."""
 
 
 def is_random_state(variable: keras.Variable) -> bool:
@@ -17,5 +21,11 @@ def is_random_state(variable: keras.Variable) -> bool:
 
 
 def global_random_state() -> keras.Variable:
-    """Returns the state behind random numbers drawn without a seed."""
-    return global_seed_generator().state
+    """Returns the state behind random numbers drawn without a seed.
+
+    Keras keeps it per thread. The threads in which replicas run get that of
+    the thread which called last outside of them.
+    """
+    if not in_replica() or not _outside:
+        _outside[:] = [global_seed_generator().state]
+    return _outside[0]

@@ -206,6 +206,11 @@ def replicas() -> int:
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
+def in_replica() -> bool:
+    """Says whether this is run by one of several replicas."""
+    return replicas() > 1 and tf.distribute.get_replica_context() is not None
+
+
 def per_replica(loss: Tensor) -> Tensor:
     """Scales a loss so that its sum over the replicas is the mean."""
     return loss if replicas() == 1 else loss / replicas()
