@@ -11,7 +11,8 @@ digits, and `contact_sheet.png` shows how it came about. A small classifier,
 right on at least 98 % of the test digits, then reads as many generated ones: at
 least 80 % with confidence 0.9 or more, and each digit at least 3 % of the time.
 In its features, generated digits are compared with the test digits: a Frechet
-distance (0 is best), density (1 is best) and coverage (about 0.97 is best).
+distance of 4.5 (0 is best), a density of 0.92 (of 1) and a coverage of 0.92 (of
+0.97) with seed 0.
 
 References:
 - Radford, Metz, Chintala, Unsupervised Representation Learning with Deep
