@@ -219,10 +219,7 @@ def test_a_bad_step_can_be_skipped_with_a_warning(strategy, mode):
     (warning,) = caught
     assert "'first', 'second' at training step 1" in str(warning.message)
     assert "on_nonfinite" not in str(warning.message)
-    assert int(model.optimizer.iterations) == 3
-    if strategy == "scheduled":
-        assert all(np.isfinite(x).all() for x in state(model))
-        return
+    assert int(model.optimizer.iterations) == 2
     expected = fit(twin, GOOD, 2.0)
     assert_equal(state(model), state(twin))
     for name, (mean,) in expected.history.items():
@@ -232,9 +229,10 @@ def test_a_bad_step_can_be_skipped_with_a_warning(strategy, mode):
 def test_every_execution_with_bad_steps_is_one_warning():
     model = game(on_nonfinite="warn", **THREE)
     with pytest.warns(UserWarning) as caught:
-        fit(model, GOOD, BAD, BAD, BAD, GOOD, GOOD)
+        fit(model, GOOD, BAD, BAD, GOOD, BAD, GOOD)
     steps = [str(w.message).split("step ")[1].split(".")[0] for w in caught]
-    assert steps == ["1", "3"]
+    # Steps that are skipped do not count.
+    assert steps == ["1", "2"]
 
 
 def test_an_epoch_of_bad_steps_only_is_no_error():
