@@ -94,7 +94,7 @@ class AdaptiveAugment(ImageAugmentation):
         UserWarning: once, if it is trained with a `target` and no scores.
 
     Input: images, shape `(batch, height, width, channels)`, floats; or scores,
-        with `observe=True`.
+    with `observe=True`.
     Output: the same shape and dtype; computed in float32 at least.
 
     Example:

@@ -44,7 +44,7 @@ class ImageAugmentation(keras.layers.Layer, abc.ABC):  # type: ignore[misc]
         TypeError: on a call, if the images are not floats.
 
     Input: images, shape `(batch, height, width, channels)` or, with
-        `"channels_first"`, `(batch, channels, height, width)`, floats.
+    `"channels_first"`, `(batch, channels, height, width)`, floats.
     Output: the same shape and dtype; computed in float32 at least.
     """
 
