@@ -17,18 +17,13 @@ from adversarial.evaluation import Evaluator, Outcome, read_all
 from adversarial.game import Game
 from adversarial.optimizers import AdversarialOptimizer
 from adversarial.registry import PACKAGE
-from adversarial.saving import (
-    load_random_state,
-    players_arguments,
-    players_config,
-    save_random_state,
-)
+from adversarial.saving import SavedModel
 from adversarial.scoreboard import Scoreboard
 from adversarial.summary import player_table
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class AdversarialModel(keras.Model):  # type: ignore[misc]
+class AdversarialModel(SavedModel):
     """A game of several players as one Keras model.
 
     Each player owns some parameters and minimises its own loss; how they move
@@ -357,36 +352,6 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         (print_fn or print)(player_table(self.name, self.players))
         for network in self.networks:
             network.summary(print_fn=print_fn, **kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the networks, each layer once, and who owns what."""
-        return {"name": self.name, **players_config(self.players)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> AdversarialModel:
-        """Remakes the model; layers that players share stay shared."""
-        return cls(name=config["name"], **players_arguments(config))
-
-    def save_own_variables(self, store: Any) -> None:
-        """Saves the random state of the networks, which Keras leaves out."""
-        save_random_state(self.networks, store)
-
-    def load_own_variables(self, store: Any) -> None:
-        """Loads the random state of the networks."""
-        load_random_state(self.networks, store)
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns the arguments of `compile`, for saving."""
-        if not self.compiled:
-            return {}
-        config: dict[str, Any] = keras.saving.serialize_keras_object(
-            dict(self._compiled_with)
-        )
-        return config
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as it was compiled when it was saved."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def _compiled(self) -> tuple[Scoreboard, DivergenceMonitor]:
         if self._scores is None or self._monitor is None:
