@@ -115,7 +115,7 @@ class SavedModel(keras.Model):  # type: ignore[misc]
         """
         if is_local(filepath) and os.fspath(filepath).endswith(ARCHIVE):
             check_archive(filepath)
-        before = [(v, np.array(v)) for v in self.whole_state()]
+        before = [(v, v.numpy()) for v in self.whole_state()]
         try:
             super().load_weights(filepath, skip_mismatch, **kwargs)
         except BaseException as reason:

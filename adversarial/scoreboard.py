@@ -64,10 +64,10 @@ class Scoreboard:
 
     def state(self) -> list[Any]:
         """Returns the values of the metrics' variables, as they will be."""
-        return self._waiting or [np.array(v) for v in self._variables()]
+        return self._waiting or [v.numpy() for v in self._variables()]
 
     def restore(self, values: list[Any]) -> None:
-        """Puts back what `state` returned, as soon as the variables exist.
+        """Puts back what `state` returned, now and when all are built.
 
         Values of other metrics than these are dropped.
         """
@@ -148,9 +148,8 @@ class Scoreboard:
         if shapes == [np.shape(value) for value in values]:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        elif not self.ready:
-            return
-        self._waiting = []
+        if self.ready:  # Else metrics are yet to be built, from zero.
+            self._waiting = []
 
     def _update(self, batch: Batch, outcome: Outcome) -> None:
         size = ops.shape(next(iter(outcome.outputs.values()))[0])[0]

@@ -1,5 +1,6 @@
 """Callbacks for adversarial training."""
 
+from adversarial.callbacks.backup import Backup as Backup
 from adversarial.callbacks.game_diagnostics import (
     GameDiagnostics as GameDiagnostics,
 )
@@ -15,6 +16,7 @@ from adversarial.callbacks.player_progress import (
 )
 
 __all__ = [
+    "Backup",
     "GameDiagnostics",
     "ImageGrid",
     "MetricsOnSamples",
