@@ -108,6 +108,7 @@ class AdversarialModel(SavedModel):
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
         on_nonfinite: str = "raise",
+        rollback_every: int | None = None,
         update_state: bool | Mapping[str, bool] = True,
     ) -> None:
         """Says how the players move and what they minimise.
@@ -137,7 +138,13 @@ class AdversarialModel(SavedModel):
                 a loss scale of its own.
             on_nonfinite: What to do about a loss that is NaN or infinite.
                 `"raise"` raises a `GameDivergedError` after the step, with
-                the weights from before it; `"warn"` skips the step.
+                the weights from before it; `"warn"` skips the step;
+                `"rollback"` goes back to a state that was kept in memory, of
+                weights, optimizers and strategy. Both warn. Without a new
+                state in between, the second and third time it goes back
+                further, and then raises.
+            rollback_every: The number of steps between the states that are
+                kept, above 0; `None` is 100. Only for `"rollback"`.
             update_state: Whether a player's own moves update its moving
                 statistics and the like; a dict by player, or one for all.
 
@@ -152,9 +159,11 @@ class AdversarialModel(SavedModel):
         strategy = optimizers.get(adversarial_optimizer)
         each = deal_optimizers(self.players, player_optimizers)
         update = deal_flag(self.players, update_state, "update_state")
-        monitor = DivergenceMonitor(list(self.players), on_nonfinite)
+        monitor = DivergenceMonitor(
+            list(self.players), on_nonfinite, rollback_every
+        )
         scores = Scoreboard(
-            self.players, given, skips_bad=on_nonfinite == "warn"
+            self.players, given, skips_bad=on_nonfinite != "raise"
         )
         strategy.bind(Game(Evaluator(self.players)), each)
         fuse = jit_compile == "auto" and not run_eagerly
@@ -250,7 +259,10 @@ class AdversarialModel(SavedModel):
         if self.train_function is not before:
             scores, monitor = self._compiled()
             self.train_function = monitor.wrap(
-                scores.wrap(self.train_function), self.optimizer.look
+                scores.wrap(self.train_function),
+                self.optimizer.look,
+                self.moved_state,
+                lambda: int(self.optimizer.iterations.numpy()),
             )
         return self.train_function
 
@@ -278,9 +290,9 @@ class AdversarialModel(SavedModel):
         Raises:
             ValueError: before `compile`, or if the targets do not fit.
             GameDivergedError: at the first loss that is not finite, unless
-                compiled with `on_nonfinite="warn"`.
+                compiled with another `on_nonfinite`.
         """
-        self._compiled()
+        self._compiled()[1].forget()
         callbacks = with_player_progress(callbacks, verbose, list(self.players))
         return super().fit(
             x, y, batch_size, epochs, verbose, callbacks, **kwargs

@@ -18,6 +18,7 @@ from adversarial.backend.random_state import (
     global_random_state,
     is_random_state,
 )
+from adversarial.divergence import DivergenceMonitor
 from adversarial.errors import conversation
 from adversarial.files import (
     ARCHIVE,
@@ -42,6 +43,7 @@ class SavedModel(keras.Model):  # type: ignore[misc]
     networks: list[keras.Model]
     _compiled_with: dict[str, Any]
     _scores: Scoreboard | None
+    _monitor: DivergenceMonitor | None
 
     def save(
         self,
@@ -118,6 +120,8 @@ class SavedModel(keras.Model):  # type: ignore[misc]
         before = [(v, v.numpy()) for v in self.whole_state()]
         try:
             super().load_weights(filepath, skip_mismatch, **kwargs)
+            if self._monitor is not None:
+                self._monitor.forget()
         except BaseException as reason:
             for variable, value in before:
                 variable.assign(value)
@@ -137,6 +141,11 @@ class SavedModel(keras.Model):  # type: ignore[misc]
             global_random_state(),
         ]
         return list({id(v): v for v in every}.values())
+
+    def moved_state(self) -> list[keras.Variable]:
+        """Returns what the players' steps move: no random state, no means."""
+        every = [*all_variables(self.networks), *self.optimizer.variables]
+        return [v for v in every if not is_random_state(v)]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the networks, each layer once, and who owns what."""
