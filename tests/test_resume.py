@@ -195,10 +195,10 @@ def test_what_model_checkpoint_saves_goes_on(tmp_path, name):
         tmp_path / f"{{epoch}}.{name}",
         save_weights_only=name.endswith("h5"),
     )
-    model = game(o.Alternating())
+    model = game(o.Alternating(), run_eagerly=True)
     model.fit(x, epochs=2, callbacks=[keep], **how)
     if name.endswith("h5"):
-        again = game(o.Alternating())
+        again = game(o.Alternating(), run_eagerly=True)
         again.load_weights(tmp_path / f"1.{name}")
     else:
         again = adversarial.load_model(tmp_path / f"1.{name}")
@@ -215,7 +215,10 @@ def test_backup_and_restore_goes_on_after_an_epoch(tmp_path):
             if epoch == 2:
                 raise KeyboardInterrupt
 
-    whole, stopped = game(o.Alternating()), game(o.Alternating())
+    whole, stopped = (
+        game(o.Alternating(), run_eagerly=True),
+        game(o.Alternating(), run_eagerly=True),
+    )
     start = [np.asarray(v) for v in whole.whole_state()]
     whole.fit(x, **how)
     for v, value in zip(stopped.whole_state(), start, strict=True):
@@ -223,7 +226,7 @@ def test_backup_and_restore_goes_on_after_an_epoch(tmp_path):
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     with pytest.raises(KeyboardInterrupt):
         stopped.fit(x, callbacks=[backup, Stop()], **how)
-    again = game(o.Alternating())
+    again = game(o.Alternating(), run_eagerly=True)
     again.fit(
         x,
         callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup")],
