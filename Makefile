@@ -12,10 +12,10 @@ export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types docs bench clean
+.PHONY: help demo test test-kill lint format types docs bench clean
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: $(VENV)/examples.stamp ## train the DCGAN (again: go on where it stopped)
 	$(BIN)/python examples/dcgan_mnist.py --out $(OUT) $(RESUME)
@@ -28,6 +28,9 @@ test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/all.stamp ## run the whole suite and the doctests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 	    --doctest-modules tests adversarial
+
+test-kill: $(VENV)/all.stamp ## kill a training 30 times, and compare its end
+	KILLS=30 $(BIN)/python -m pytest -s tests/test_killed.py
 
 lint: $(VENV)/all.stamp ## check format and lint
 	$(BIN)/ruff format --check

@@ -22,6 +22,7 @@ from adversarial.optimizers import (
     AdversarialOptimizer as AdversarialOptimizer,
 )
 from adversarial.player import Player as Player
+from adversarial.saving import load_model as load_model
 
 __all__ = [
     "AdversarialModel",
@@ -36,6 +37,7 @@ __all__ = [
     "diagnostics",
     "games",
     "layers",
+    "load_model",
     "losses",
     "metrics",
     "momentum",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,9 +12,13 @@ from keras import ops
 
 from adversarial import backend
 from adversarial.errors import GameDivergedError, conversation, divergence
+from adversarial.layers.positive import positive_whole
+from adversarial.rollback import Rollback
 
 Tensor = Any
-CHOICES = ("raise", "warn")
+CHOICES = ("raise", "warn", "rollback")
+EVERY = 100
+"""Steps between the states that are kept to go back to."""
 
 
 class DivergenceMonitor:
@@ -23,19 +27,37 @@ class DivergenceMonitor:
     Args:
         players: The names of the players.
         on_nonfinite: `"raise"` stops at the first bad step and lets nobody
-            move from there on; `"warn"` skips bad steps and warns.
+            move from there on; `"warn"` skips bad steps and warns;
+            `"rollback"` goes back to an earlier state and warns.
+        every: The number of steps between the states that are kept for that;
+            `None` is 100.
     """
 
-    def __init__(self, players: list[str], on_nonfinite: str) -> None:
+    def __init__(
+        self, players: list[str], on_nonfinite: str, every: int | None = None
+    ) -> None:
         if on_nonfinite not in CHOICES:
             raise ValueError(
                 conversation(
-                    "`on_nonfinite` must be 'raise' or 'warn'.",
+                    "`on_nonfinite` must be 'raise', 'warn' or 'rollback'.",
                     received=f"{on_nonfinite!r}.",
+                )
+            )
+        self.rollback: Rollback | None = None
+        if on_nonfinite == "rollback":
+            every = EVERY if every is None else every
+            self.rollback = Rollback(positive_whole("rollback_every", every))
+        elif every is not None:
+            raise ValueError(
+                conversation(
+                    '`rollback_every` is for `on_nonfinite="rollback"`.',
+                    received=f"{every!r}, and on_nonfinite={on_nonfinite!r}.",
+                    fix='pass `on_nonfinite="rollback"`, or leave it out.',
                 )
             )
         self.players = players
         self.raises = on_nonfinite == "raise"
+        self.halts = on_nonfinite != "warn"
         self._record = keras.Variable(
             np.zeros(1 + len(players), "int32"),
             dtype="int32",
@@ -45,7 +67,7 @@ class DivergenceMonitor:
 
     def permitted(self) -> Tensor:
         """Whether players may move: a boolean scalar tensor."""
-        return ops.logical_or(not self.raises, self._record[0] == 0)
+        return ops.logical_or(not self.halts, self._record[0] == 0)
 
     def note(self, finite: list[Tensor], step: Tensor) -> None:
         """Records the step if it is the first bad one.
@@ -64,27 +86,39 @@ class DivergenceMonitor:
         self,
         train_function: Callable[[Any], Any],
         also: Callable[[], None] = lambda: None,
+        state: Callable[[], Sequence[keras.Variable]] = lambda: (),
+        steps: Callable[[], int] = lambda: 0,
     ) -> Any:
         """Returns the train function with a look after each execution.
 
         Args:
             train_function: What is to be watched.
             also: Is called after each look.
+            state: Returns what is kept, and put back by a rollback.
+            steps: Returns the number of steps made.
         """
 
         def watched(iterator: Any) -> Any:
+            if self.rollback is not None:
+                self.rollback.keep(state(), steps())
             logs = train_function(iterator)
-            self.look()
+            self.look(state)
             also()
             return logs
 
         return watched
 
-    def look(self) -> None:
-        """Raises or warns if there was a bad step since the last look.
+    def look(
+        self, state: Callable[[], Sequence[keras.Variable]] = lambda: ()
+    ) -> None:
+        """Raises, goes back or warns if there was a bad step.
+
+        Args:
+            state: Returns the variables to be put back.
 
         Raises:
-            GameDivergedError: if there was, and that is what was asked for.
+            GameDivergedError: if there was, and that is what was asked for,
+                or if going back does not help.
         """
         record = ops.convert_to_numpy(backend.read(self._record))
         step, *bad = record.tolist()
@@ -95,4 +129,17 @@ class DivergenceMonitor:
         if self.raises:
             raise GameDivergedError(players, step - 1)
         fix = "look for NaN in the batch, or lower the learning rates."
-        warnings.warn(divergence(players, step - 1, fix), stacklevel=2)
+        if self.rollback is None:
+            message = divergence(players, step - 1, fix)
+        else:
+            back = self.rollback.go_back(state())
+            if back is None:
+                raise GameDivergedError(players, step - 1)
+            then = f"Training went back to where it was after {back} steps."
+            message = divergence(players, step - 1, fix, then)
+        warnings.warn(message, stacklevel=2)
+
+    def forget(self) -> None:
+        """Forgets the states that were kept, as another one is begun from."""
+        if self.rollback is not None:
+            self.rollback.forget()

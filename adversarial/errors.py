@@ -22,7 +22,8 @@ class GameDivergedError(ArithmeticError):
                 self.players,
                 step,
                 fix="look for NaN in the batch, lower the learning rates, or "
-                'compile with `on_nonfinite="warn"` to skip such steps.',
+                'compile with `on_nonfinite="warn"` to skip such steps, or '
+                '`"rollback"` to go back to an earlier state.',
             )
         )
 
@@ -30,12 +31,17 @@ class GameDivergedError(ArithmeticError):
         return type(self), (self.players, self.step)
 
 
-def divergence(players: Iterable[str], step: int, fix: str) -> str:
-    """Says who was not finite, when, and what to do about it."""
+NOT_MADE = "The step was not made: the weights are those from before it."
+
+
+def divergence(
+    players: Iterable[str], step: int, fix: str, then: str = NOT_MADE
+) -> str:
+    """Says who was not finite, when, what came then, and what to do."""
     return conversation(
         "The loss and the gradient of every player must be finite.",
         received=f"NaN or infinity for {quoted(players)} at training step "
-        f"{step}. The step was not made: the weights are those from before it.",
+        f"{step}. {then}",
         fix=fix,
     )
 

@@ -17,18 +17,13 @@ from adversarial.evaluation import Evaluator, Outcome, read_all
 from adversarial.game import Game
 from adversarial.optimizers import AdversarialOptimizer
 from adversarial.registry import PACKAGE
-from adversarial.saving import (
-    load_random_state,
-    players_arguments,
-    players_config,
-    save_random_state,
-)
+from adversarial.saving import SavedModel
 from adversarial.scoreboard import Scoreboard
 from adversarial.summary import player_table
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class AdversarialModel(keras.Model):  # type: ignore[misc]
+class AdversarialModel(SavedModel):
     """A game of several players as one Keras model.
 
     Each player owns some parameters and minimises its own loss; how they move
@@ -113,6 +108,7 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
         on_nonfinite: str = "raise",
+        rollback_every: int | None = None,
         update_state: bool | Mapping[str, bool] = True,
     ) -> None:
         """Says how the players move and what they minimise.
@@ -142,7 +138,13 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
                 a loss scale of its own.
             on_nonfinite: What to do about a loss that is NaN or infinite.
                 `"raise"` raises a `GameDivergedError` after the step, with
-                the weights from before it; `"warn"` skips the step.
+                the weights from before it; `"warn"` skips the step;
+                `"rollback"` goes back to a state that was kept in memory, of
+                weights, optimizers and strategy. Both warn. Without a new
+                state in between, the second and third time it goes back
+                further, and then raises.
+            rollback_every: The number of steps between the states that are
+                kept, above 0; `None` is 100. Only for `"rollback"`.
             update_state: Whether a player's own moves update its moving
                 statistics and the like; a dict by player, or one for all.
 
@@ -157,9 +159,11 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         strategy = optimizers.get(adversarial_optimizer)
         each = deal_optimizers(self.players, player_optimizers)
         update = deal_flag(self.players, update_state, "update_state")
-        monitor = DivergenceMonitor(list(self.players), on_nonfinite)
+        monitor = DivergenceMonitor(
+            list(self.players), on_nonfinite, rollback_every
+        )
         scores = Scoreboard(
-            self.players, given, skips_bad=on_nonfinite == "warn"
+            self.players, given, skips_bad=on_nonfinite != "raise"
         )
         strategy.bind(Game(Evaluator(self.players)), each)
         fuse = jit_compile == "auto" and not run_eagerly
@@ -255,7 +259,10 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         if self.train_function is not before:
             scores, monitor = self._compiled()
             self.train_function = monitor.wrap(
-                scores.wrap(self.train_function), self.optimizer.look
+                scores.wrap(self.train_function),
+                self.optimizer.look,
+                self.moved_state,
+                lambda: int(self.optimizer.iterations.numpy()),
             )
         return self.train_function
 
@@ -283,9 +290,9 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         Raises:
             ValueError: before `compile`, or if the targets do not fit.
             GameDivergedError: at the first loss that is not finite, unless
-                compiled with `on_nonfinite="warn"`.
+                compiled with another `on_nonfinite`.
         """
-        self._compiled()
+        self._compiled()[1].forget()
         callbacks = with_player_progress(callbacks, verbose, list(self.players))
         return super().fit(
             x, y, batch_size, epochs, verbose, callbacks, **kwargs
@@ -357,36 +364,6 @@ class AdversarialModel(keras.Model):  # type: ignore[misc]
         (print_fn or print)(player_table(self.name, self.players))
         for network in self.networks:
             network.summary(print_fn=print_fn, **kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the networks, each layer once, and who owns what."""
-        return {"name": self.name, **players_config(self.players)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> AdversarialModel:
-        """Remakes the model; layers that players share stay shared."""
-        return cls(name=config["name"], **players_arguments(config))
-
-    def save_own_variables(self, store: Any) -> None:
-        """Saves the random state of the networks, which Keras leaves out."""
-        save_random_state(self.networks, store)
-
-    def load_own_variables(self, store: Any) -> None:
-        """Loads the random state of the networks."""
-        load_random_state(self.networks, store)
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns the arguments of `compile`, for saving."""
-        if not self.compiled:
-            return {}
-        config: dict[str, Any] = keras.saving.serialize_keras_object(
-            dict(self._compiled_with)
-        )
-        return config
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as it was compiled when it was saved."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def _compiled(self) -> tuple[Scoreboard, DivergenceMonitor]:
         if self._scores is None or self._monitor is None:

@@ -1,17 +1,250 @@
-"""What Keras' saving does not keep: shared layers, and random state."""
+"""Saving and loading, with what Keras leaves out.
+
+That is: layers that players share, the state of random numbers, and the means
+of metrics. Files are written in one go, and loading is all or nothing.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from adversarial.backend.graph import record, replay
-from adversarial.backend.random_state import is_random_state
+from adversarial.backend.random_state import (
+    global_random_state,
+    is_random_state,
+)
+from adversarial.divergence import DivergenceMonitor
 from adversarial.errors import conversation
+from adversarial.files import (
+    ARCHIVE,
+    check_archive,
+    damaged,
+    is_local,
+    replaced,
+)
 from adversarial.player import Players
+from adversarial.scoreboard import Scoreboard
 
 Config = dict[str, Any]
+GLOBAL = "global"
+METRIC = "metric_"
+"""Keys in a file; the random states of the networks are mere numbers."""
+
+
+class SavedModel(keras.Model):  # type: ignore[misc]
+    """A Keras model of players that saves and loads all that there is."""
+
+    players: Players
+    networks: list[keras.Model]
+    _compiled_with: dict[str, Any]
+    _scores: Scoreboard | None
+    _monitor: DivergenceMonitor | None
+
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Saves the model as `keras.Model.save` does, in one go.
+
+        The file has everything that training needs to go on to the same bit:
+        networks, what the model was compiled with, optimizers, state of the
+        strategy, of layers, of random numbers and of metrics. A `.keras` file
+        on this machine is replaced when the new one is complete, so that an
+        error or a kill leaves the old one. (With `overwrite=False`, what you
+        are asked about is overwritten in place.)
+
+        Args:
+            filepath: The path of a `.keras` file.
+            overwrite: Whether to replace a file without asking.
+            zipped: As in Keras.
+            **kwargs: As in Keras.
+        """
+        write = super().save
+        kept = is_local(filepath) and not overwrite and os.path.exists(filepath)
+        whole = is_local(filepath) and os.fspath(filepath).endswith(ARCHIVE)
+        if not whole or kept or zipped is False:
+            write(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+            return
+        with replaced(filepath) as unfinished:
+            write(unfinished, zipped=zipped, **kwargs)
+
+    def save_weights(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+    ) -> None:
+        """Saves as `keras.Model.save_weights` does, one file in one go.
+
+        What is saved is all but the architecture: for a compiled model also
+        its optimizers, strategy and metrics.
+
+        Args:
+            filepath: The path of a `.weights.h5` file.
+            overwrite: Whether to replace a file without asking.
+            max_shard_size: As in Keras; several files are not written in one
+                go.
+        """
+        write = super().save_weights
+        kept = is_local(filepath) and not overwrite and os.path.exists(filepath)
+        if kept or max_shard_size is not None or not is_local(filepath):
+            write(filepath, overwrite, max_shard_size)
+            return
+        with replaced(filepath) as unfinished:
+            write(unfinished)
+
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any
+    ) -> None:
+        """Loads what `save` or `save_weights` has written, all or nothing.
+
+        Args:
+            filepath: A `.weights.h5` or `.keras` file.
+            skip_mismatch: Whether to leave alone what does not fit.
+            **kwargs: As in `keras.Model.load_weights`.
+
+        Raises:
+            OSError: if the file is damaged or not there; nothing is changed.
+            ValueError: if it does not fit the model; nothing is changed.
+        """
+        if is_local(filepath) and os.fspath(filepath).endswith(ARCHIVE):
+            check_archive(filepath)
+        before = [(v, v.numpy()) for v in self.whole_state()]
+        try:
+            super().load_weights(filepath, skip_mismatch, **kwargs)
+            if self._monitor is not None:
+                self._monitor.forget()
+        except BaseException as reason:
+            for variable, value in before:
+                variable.assign(value)
+            if type(reason) is OSError:
+                raise damaged(filepath, str(reason)) from reason
+            reason.add_note(f"This was '{filepath}'; nothing was changed.")
+            raise
+
+    def whole_state(self) -> list[keras.Variable]:
+        """Returns every variable that a step of training can change."""
+        optimizer = getattr(self, "optimizer", None)
+        metrics = self._scores.metrics if self._scores is not None else []
+        every = [
+            *all_variables(self.networks),
+            *(optimizer.variables if optimizer is not None else []),
+            *(v for metric in metrics for v in metric.variables),
+            global_random_state(),
+        ]
+        return list({id(v): v for v in every}.values())
+
+    def moved_state(self) -> list[keras.Variable]:
+        """Returns what the players' steps move: no random state, no means."""
+        every = [*all_variables(self.networks), *self.optimizer.variables]
+        return [v for v in every if not is_random_state(v)]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the networks, each layer once, and who owns what."""
+        return {"name": self.name, **players_config(self.players)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SavedModel:
+        """Remakes the model; layers that players share stay shared."""
+        return cls(name=config["name"], **players_arguments(config))
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves the state of random numbers and metrics.
+
+        Keras leaves out both, and saves the rest.
+        """
+        save_random_state(self.networks, store)
+        for number, value in enumerate(self.metric_state()):
+            store[f"{METRIC}{number}"] = value
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads what `save_own_variables` saved.
+
+        Means of metrics are left alone if the model has other metrics.
+        """
+        load_random_state(self.networks, store)
+        count = sum(key.startswith(METRIC) for key in store.keys())
+        self.set_metric_state(
+            [np.array(store[f"{METRIC}{i}"]) for i in range(count)]
+        )
+
+    def metric_state(self) -> list[Any]:
+        """Returns the values of the metrics' variables."""
+        return self._scores.state() if self._scores is not None else []
+
+    def set_metric_state(self, values: list[Any]) -> None:
+        """Puts such values back, at once or when the metrics are built."""
+        if self._scores is not None:
+            self._scores.restore(values)
+
+    def reset_metrics(self) -> None:
+        """Forgets all batches, those of a loaded file included."""
+        super().reset_metrics()
+        if self._scores is not None:
+            self._scores.restore([])
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Returns the arguments of `compile`, for saving."""
+        if not self.compiled:
+            return {}
+        config: dict[str, Any] = keras.saving.serialize_keras_object(
+            dict(self._compiled_with)
+        )
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as it was compiled when it was saved."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    *,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> keras.Model:
+    """Checks a `.keras` file, and loads it as `keras.saving.load_model` does.
+
+    When you want it: always, for local files. Keras' own function loads the
+    same; of a damaged file it says that it was not found, or what its readers
+    stumble over.
+
+    Args:
+        filepath: The path of the file.
+        custom_objects: Classes and functions by name, beside the registered.
+        compile: Whether to compile the model as it was when it was saved.
+        safe_mode: Whether to refuse Python code in the file: `Lambda` layers.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        OSError: if it is damaged.
+        ValueError: for Python code in it; for classes that are not known.
+
+    Example:
+
+    >>> import adversarial, os, tempfile
+    >>> model = adversarial.games.Bilinear().model()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "game.keras")
+    ...     model.save(path)
+    ...     again = adversarial.load_model(path)
+    >>> list(again.players)
+    ['x', 'y']
+    """
+    check_archive(filepath)
+    custom = None if custom_objects is None else dict(custom_objects)
+    return keras.saving.load_model(
+        filepath, custom_objects=custom, compile=compile, safe_mode=safe_mode
+    )
 
 
 def players_config(players: Players) -> Config:
@@ -72,9 +305,10 @@ def all_variables(networks: list[keras.Model]) -> list[keras.Variable]:
 
 
 def save_random_state(networks: list[keras.Model], store: Any) -> None:
-    """Writes the state of the networks' random numbers."""
+    """Writes the state of the networks' random numbers, and the global one."""
     for number, variable in enumerate(_random_state(networks)):
         store[str(number)] = variable.numpy()
+    store[GLOBAL] = global_random_state().numpy()
 
 
 def load_random_state(networks: list[keras.Model], store: Any) -> None:
@@ -84,16 +318,18 @@ def load_random_state(networks: list[keras.Model], store: Any) -> None:
         ValueError: if the networks have another number of random states.
     """
     found = _random_state(networks)
-    if len(store.keys()) != len(found):
+    saved = [key for key in store.keys() if key.isdigit()]
+    if len(saved) != len(found):
         raise ValueError(
             conversation(
                 "The saved random state must be one of these networks.",
                 expected=f"{len(found)} states.",
-                received=f"{len(store.keys())}.",
+                received=f"{len(saved)}.",
             )
         )
     for number, variable in enumerate(found):
         variable.assign(store[str(number)])
+    global_random_state().assign(store[GLOBAL])
 
 
 def _random_state(networks: list[keras.Model]) -> list[keras.Variable]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from adversarial import backend
@@ -42,6 +43,7 @@ class Scoreboard:
             self.whole_loss.players_of(list(players))
             self.given["loss"] = None
         self._objectives: dict[str, Objective] = {}
+        self._waiting: list[Any] = []
         if all(p.output_names is not None for p in players.values()):
             self._make_objectives()
 
@@ -59,6 +61,18 @@ class Scoreboard:
         for objective in self._objectives.values():
             logs.update(objective.results())
         return logs
+
+    def state(self) -> list[Any]:
+        """Returns the values of the metrics' variables, as they will be."""
+        return self._waiting or [v.numpy() for v in self._variables()]
+
+    def restore(self, values: list[Any]) -> None:
+        """Puts back what `state` returned, now and when all are built.
+
+        Values of other metrics than these are dropped.
+        """
+        self._waiting = list(values)
+        self._settle()
 
     @property
     def ready(self) -> bool:
@@ -103,6 +117,7 @@ class Scoreboard:
             self._objectives[name].prepare(
                 batch.targets.get(name), found, batch.weights.get(name)
             )
+        self._settle()
 
     def deal(self, data: Any) -> Batch:
         """Makes a batch of what came from the data, with all checks.
@@ -123,6 +138,18 @@ class Scoreboard:
         else:
             self._update(batch, outcome)
         return self.results()
+
+    def _variables(self) -> list[keras.Variable]:
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def _settle(self) -> None:
+        variables, values = self._variables(), self._waiting
+        shapes = [v.shape for v in variables]
+        if shapes == [np.shape(value) for value in values]:
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        if self.ready:  # Else metrics are yet to be built, from zero.
+            self._waiting = []
 
     def _update(self, batch: Batch, outcome: Outcome) -> None:
         size = ops.shape(next(iter(outcome.outputs.values()))[0])[0]

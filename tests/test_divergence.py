@@ -244,10 +244,86 @@ def test_an_epoch_of_bad_steps_only_is_no_error():
     assert history.history["loss"] == [0.0]
 
 
-def test_what_to_do_about_it_must_be_one_of_two_things():
-    with pytest.raises(ValueError, match="'raise' or 'warn'") as error:
+@pytest.mark.parametrize(
+    ("strategy", "mode"),
+    [("simultaneous", GRAPH), ("alternating", EAGER), ("alternating", XLA)],
+    ids=str,
+)
+def test_training_goes_back_to_the_last_state_that_was_kept(strategy, mode):
+    """After steps 0 and 2; the bad one is the fourth."""
+    how = {"on_nonfinite": "rollback", "rollback_every": 2, **mode}
+    model, twin = game(strategy, **how), game(strategy, **mode)
+    with pytest.warns(UserWarning) as caught:
+        history = fit(model, GOOD, 2.0, 3.0, BAD, 2.0, GOOD)
+    (warning,) = caught
+    words = str(warning.message)
+    assert "'first', 'second' at training step 3" in words
+    assert "went back to where it was after 2 steps" in words
+    fit(twin, GOOD, 2.0, 2.0, GOOD)
+    assert_equal(state(model), state(twin))
+    assert int(model.optimizer.iterations) == 4
+    assert np.isfinite(history.history["loss"]).all()
+
+
+def test_several_bad_steps_of_an_execution_are_one_way_back():
+    model, twin = game(on_nonfinite="rollback", **THREE), game(**THREE)
+    with pytest.warns(UserWarning, match="after 0 steps") as caught:
+        fit(model, GOOD, BAD, BAD, 2.0, 3.0, GOOD)
+    assert len(caught) == 1
+    fit(twin, 2.0, 3.0, GOOD)
+    assert_equal(state(model), state(twin))
+
+
+def test_training_goes_further_back_and_then_gives_up():
+    """States after 0 and 2 steps are kept."""
+    model = game(on_nonfinite="rollback", rollback_every=2, **EAGER)
+    with (
+        pytest.warns(UserWarning) as caught,
+        pytest.raises(GameDivergedError) as error,
+    ):
+        fit(model, GOOD, GOOD, GOOD, BAD, BAD, BAD, BAD, GOOD)
+    steps = [
+        str(w.message).split("after ")[1].split(" steps")[0] for w in caught
+    ]
+    assert steps == ["2", "0", "0"]
+    assert error.value.step == 0
+
+
+def test_a_new_fit_and_new_weights_begin_anew(tmp_path):
+    model = game(on_nonfinite="rollback", **EAGER)
+    fit(model, GOOD)
+    model.save_weights(tmp_path / "a.weights.h5")
+    kept = state(model)
+    fit(model, 2.0)
+    model.load_weights(tmp_path / "a.weights.h5")
+    with pytest.warns(UserWarning, match="after 1 steps"):
+        model.train_on_batch(np.full((1, 1), BAD))
+    assert_equal(state(model), kept)
+    model.set_weights([w + 1 for w in model.get_weights()])
+    kept = state(model)
+    with pytest.warns(UserWarning, match="after 1 steps"):
+        fit(model, BAD)
+    assert_equal(state(model), kept)
+
+
+def test_how_to_go_back_is_saved(tmp_path):
+    model = game(on_nonfinite="rollback", rollback_every=7)
+    config = model.get_compile_config()
+    assert config["on_nonfinite"] == "rollback"
+    assert config["rollback_every"] == 7
+
+
+def test_what_to_do_about_it_must_be_one_of_three_things():
+    with pytest.raises(ValueError, match="'raise', 'warn' or 'r") as error:
         game(on_nonfinite="ignore")
     assert "Received: 'ignore'" in str(error.value)
+
+
+def test_steps_between_states_are_for_going_back_only():
+    with pytest.raises(ValueError, match="`rollback_every` is for"):
+        game(on_nonfinite="warn", rollback_every=3)
+    with pytest.raises(ValueError, match="whole number above 0"):
+        game(on_nonfinite="rollback", rollback_every=0)
 
 
 def flags(*values):

@@ -190,7 +190,10 @@ def test_a_model_predicts_without_being_compiled(model):
         (
             {"loss": "mse", "on_nonfinite": "ignore"},
             ValueError,
-            ["`on_nonfinite` must be 'raise' or 'warn'", "'ignore'"],
+            [
+                "`on_nonfinite` must be 'raise', 'warn' or 'rollback'",
+                "'ignore'",
+            ],
         ),
     ],
     ids=lambda x: next(iter(x)) if isinstance(x, dict) else "",

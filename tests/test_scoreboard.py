@@ -79,3 +79,20 @@ def test_targets_that_do_not_fit_are_refused_before_anything_is_traced(
         wrapped(iter([(np.ones((4, 3)), gan_targets(4)[:3])]))
     with pytest.raises(ValueError, match="need targets"):
         wrapped(iter([(np.ones((4, 3)),)]))
+
+
+def test_means_come_back_at_once_or_when_their_variables_are_made(small_gan):
+    first = scoreboard(small_gan(), loss=BCE)
+    batch = first.deal((np.ones((4, 3)), gan_targets(4)))
+    first.log(batch, outcome(1.0, 2.0))
+    kept = first.state()
+    late = scoreboard(small_gan(), loss=BCE)
+    late.restore(kept)
+    assert float(late.results()["loss"]) == 0
+    assert late.state() == kept
+    late.deal((np.ones((4, 3)), gan_targets(4)))
+    for scores in (first, late):
+        scores.restore(kept)
+        assert float(scores.results()["loss"]) == 3
+    late.restore([np.zeros(7)])
+    assert float(late.results()["loss"]) == 3

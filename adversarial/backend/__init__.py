@@ -6,6 +6,7 @@ Private parts of Keras that are used here, each pinned by
 - `functional_optimizer`: the backend-neutral methods of
   `keras.src.optimizers.base_optimizer.BaseOptimizer`, and
   `Optimizer._trainable_variables_indices`, `_trainable_variables`.
+- `epochs`: `Trainer._initial_epoch`.
 - `graph`: `Functional._nodes_by_depth`, `Node.operation`, `Node.is_input`,
   `Node.arguments`, `Node.outputs`, `keras.src.models.functional.Functional`
   and its `functional_like_constructor`.

@@ -1,5 +1,9 @@
 """Callbacks for adversarial training."""
 
+from adversarial.callbacks.backup import Backup as Backup
+from adversarial.callbacks.divergence_watch import (
+    DivergenceWatch as DivergenceWatch,
+)
 from adversarial.callbacks.game_diagnostics import (
     GameDiagnostics as GameDiagnostics,
 )
@@ -15,6 +19,8 @@ from adversarial.callbacks.player_progress import (
 )
 
 __all__ = [
+    "Backup",
+    "DivergenceWatch",
     "GameDiagnostics",
     "ImageGrid",
     "MetricsOnSamples",

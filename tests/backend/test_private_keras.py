@@ -12,6 +12,7 @@ from keras.src.models import functional
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 from keras.src.random import seed_generator
 
+from adversarial.backend.epochs import begin_at
 from adversarial.backend.functional_optimizer import NEUTRAL_METHODS
 from adversarial.backend.random_state import STATE_NAME
 
@@ -64,3 +65,22 @@ def test_seed_generators_name_their_state():
     before = state.numpy()
     keras.random.normal((1,))
     assert (state.numpy() != before).any()
+
+
+def test_fit_begins_where_a_callback_says():
+    """backend/epochs.py."""
+    seen = []
+
+    class Later(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            begin_at(self.model, 3)
+
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(epoch)
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = keras.ops.ones((1, 1))
+    model.fit(x, x, epochs=5, verbose=0, callbacks=[Later()])
+    assert seen == [3, 4]
+    assert model._initial_epoch == 3
