@@ -110,7 +110,7 @@ class Objective(keras.Model):  # type: ignore[misc]
         """Updates the mean loss, the losses per output and the metrics."""
         size = ops.shape(outputs[0])[0]
         tracker = next(m for m in self.metrics if m.name == "loss")
-        tracker.update_state(loss * backend.replicas(), sample_weight=size)
+        tracker.update_state(loss, sample_weight=size)
         if self.reads_loss and not self.single:
             self._loss_of(targets, outputs, weights)
         if self.reads_metrics:

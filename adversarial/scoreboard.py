@@ -119,14 +119,15 @@ class Scoreboard:
         """Takes a batch into the means and returns the logs."""
         if self.skips_bad and outcome.finite:
             good = ops.all(ops.stack(list(outcome.finite.values())))
-            backend.when(good, lambda: self._update(batch, outcome))
+            counts = [v for m in self.metrics for v in m.variables]
+            backend.when(good, lambda: self._update(batch, outcome), counts)
         else:
             self._update(batch, outcome)
         return self.results()
 
     def _update(self, batch: Batch, outcome: Outcome) -> None:
         size = ops.shape(next(iter(outcome.outputs.values()))[0])[0]
-        total = sum(outcome.losses.values()) * backend.replicas()
+        total = sum(outcome.losses.values())
         self.total.update_state(total, sample_weight=size)
         for name, objective in self._objectives.items():
             objective.update(
