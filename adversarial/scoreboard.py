@@ -42,6 +42,7 @@ class Scoreboard:
             self.whole_loss.players_of(list(players))
             self.given["loss"] = None
         self._objectives: dict[str, Objective] = {}
+        self._scope = backend.scope()
         if all(p.output_names is not None for p in players.values()):
             self._make_objectives()
 
@@ -95,14 +96,15 @@ class Scoreboard:
             ValueError: if the targets do not fit.
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        outputs = backend.specs_of(self._probe, x)
-        if not self._objectives:
-            self._make_objectives()
-        batch = self._split(x, y, sample_weight)
-        for name, found in outputs.items():
-            self._objectives[name].prepare(
-                batch.targets.get(name), found, batch.weights.get(name)
-            )
+        with self._scope():
+            outputs = backend.specs_of(self._probe, x)
+            if not self._objectives:
+                self._make_objectives()
+            batch = self._split(x, y, sample_weight)
+            for name, found in outputs.items():
+                self._objectives[name].prepare(
+                    batch.targets.get(name), found, batch.weights.get(name)
+                )
 
     def deal(self, data: Any) -> Batch:
         """Makes a batch of what came from the data, with all checks.

@@ -39,6 +39,7 @@ from adversarial.backend.replicas import (
     per_replica as per_replica,
     portion as portion,
     replicas as replicas,
+    scope as scope,
     shared as shared,
     total as total,
     unsummed as unsummed,

@@ -18,7 +18,7 @@ clipped as a whole, so `unsummed` puts it out of action.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -32,6 +32,24 @@ ODD = 0x9E3779B9
 def replicas() -> int:
     """Returns the number of replicas that share the step."""
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
+
+
+def scope() -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """Returns a way back to where variables are made for all replicas."""
+    if replicas() == 1:
+        return contextlib.nullcontext
+    found = tf.distribute.get_strategy().scope
+    return found  # type: ignore[no-any-return]
+
+
+def of_one_replica(spec: Any) -> Any:
+    """The shape and dtype that one replica sees of what a strategy deals.
+
+    `tf.distribute` deals values of the private `PerReplicaSpec`, which keeps
+    those of the replicas in `_value_specs`.
+    """
+    parts = getattr(spec, "_value_specs", None)
+    return spec if parts is None else parts[0]
 
 
 def in_replica() -> bool:

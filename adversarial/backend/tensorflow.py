@@ -9,7 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from adversarial.backend.replicas import in_replica, replicas, write
+from adversarial.backend.replicas import (
+    in_replica,
+    of_one_replica,
+    replicas,
+    write,
+)
 
 Tensor = Any
 _Result = TypeVar("_Result")
@@ -235,6 +240,7 @@ def peek(iterator: Any) -> tuple[Any, Any]:
     """
     spec = getattr(iterator, "element_spec", None)
     if spec is not None:
+        spec = keras.tree.map_structure(of_one_replica, spec)
         known = (tf.TensorSpec, tf.OptionalSpec, type(None))
         leaves = keras.tree.flatten(spec)
         plain = all(isinstance(leaf, known) for leaf in leaves)
