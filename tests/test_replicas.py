@@ -17,6 +17,8 @@ ROUNDING = 1e-5
 """Float32 sums of numbers near 1 in another order, over three steps."""
 HALF_ROUNDING = 1e-3
 """The same in float16, whose numbers near 1 are that far apart."""
+PARTS = 2
+"""Processes that play the cases side by side."""
 COMPARED = ["everything", "weighted", "one row left", "held back", "penalised"]
 
 
@@ -24,16 +26,23 @@ COMPARED = ["everything", "weighted", "one row left", "held back", "penalised"]
 def cases():
     """What the program finds, by case; it plays all of them once."""
     root = str(pathlib.Path(adversarial.__file__).parents[1])
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM)],
-        env={**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    lines = [x for x in done.stdout.splitlines() if x.startswith("CASE ")]
-    found = [json.loads(line.removeprefix("CASE ")) for line in lines]
+    parts = [
+        subprocess.Popen(
+            [sys.executable, str(PROGRAM), str(part), str(PARTS)],
+            env={**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for part in range(PARTS)
+    ]
+    texts = [part.communicate()[0] for part in parts]
+    assert not any(part.returncode for part in parts)
+    lines = [x for text in texts for x in text.splitlines()]
+    found = [
+        json.loads(line.removeprefix("CASE "))
+        for line in lines
+        if line.startswith("CASE ")
+    ]
     return {case["name"]: case for case in found}
 
 

@@ -1,7 +1,8 @@
 """Plays the cases of `test_replicas.py` with two replicas and with one.
 
 TensorFlow must be told of its devices before it starts, so this is a program
-of its own. It writes one line of JSON for each case.
+of its own. Its arguments are the number of a part and that of all parts; it
+writes one line of JSON for each case of its part.
 
 One strategy object serves all cases: those that a program makes count their
 meetings alike, and would meet each other's.
@@ -59,16 +60,13 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "adaptive competitive_gradient": lambda: o.CompetitiveGradient(
         adaptive=True, **DIRECTION
     ),
-    "anderson": lambda: o.Anderson("simultaneous", memory=1),
+    "anderson of simultaneous": lambda: o.Anderson("simultaneous"),
     "extra_gradient from the past": lambda: o.ExtraGradient(reuse_past=True),
     "extra_gradient on fresh batches": lambda: o.ExtraGradient(
         fresh_batch=True
     ),
     "historical_averaging of scheduled": lambda: o.HistoricalAveraging(
         o.Scheduled(["discriminator", "generator"])
-    ),
-    "symplectic by cosine": lambda: o.SymplecticGradientAdjustment(
-        align="cosine"
     ),
     "unrolled once more": lambda: o.Unrolled(1, rematerialize=True),
     "unrolled constants": lambda: o.Unrolled(2, through=False),
@@ -321,16 +319,23 @@ CASES = {
 }
 
 
-def main() -> None:
-    """Plays everything."""
-    for name, case in CASES.items():
-        run(name, case)
-    for name, make in strategies().items():
-        run(name, lambda make=make: compared(make))
+def main(part: int, parts: int) -> None:
+    """Plays one case of so many."""
     eager = {"run_eagerly": True}
-    for name, make in OTHERS.items():
-        run(name, lambda make=make: compared(make, given=eager), "variant")
+    cases = [
+        *((name, case, "") for name, case in CASES.items()),
+        *(
+            (name, lambda make=make: compared(make), "")
+            for name, make in strategies().items()
+        ),
+        *(
+            (name, lambda make=make: compared(make, given=eager), "variant")
+            for name, make in OTHERS.items()
+        ),
+    ]
+    for name, case, kind in cases[part::parts]:
+        run(name, case, kind)
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

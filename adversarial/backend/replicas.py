@@ -35,11 +35,19 @@ def replicas() -> int:
 
 
 def scope() -> Callable[[], contextlib.AbstractContextManager[Any]]:
-    """Returns a way back to where variables are made for all replicas."""
+    """Returns a way back to where variables are made for all replicas.
+
+    A replica is there already.
+    """
     if replicas() == 1:
         return contextlib.nullcontext
-    found = tf.distribute.get_strategy().scope
-    return found  # type: ignore[no-any-return]
+    strategy = tf.distribute.get_strategy()
+
+    def back() -> contextlib.AbstractContextManager[Any]:
+        inside = in_replica()
+        return contextlib.nullcontext() if inside else strategy.scope()
+
+    return back
 
 
 def of_one_replica(spec: Any) -> Any:
