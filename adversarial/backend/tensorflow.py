@@ -12,7 +12,6 @@ import tensorflow as tf
 from adversarial.backend.replicas import (
     in_replica,
     of_one_replica,
-    replicas,
     write,
 )
 
@@ -90,12 +89,12 @@ def fused(function: Callable[..., _Result]) -> Callable[..., _Result]:
 
 
 def fuses_updates() -> bool:
-    """Says whether `fused` is of use: on CPUs, in one replica.
+    """Says whether `fused` is of use: on CPUs, outside of `tf.distribute`.
 
     On accelerators Keras compiles the whole step.
     """
     kinds = {device.device_type for device in tf.config.list_physical_devices()}
-    return kinds == {"CPU"} and replicas() == 1
+    return kinds == {"CPU"} and not tf.distribute.has_strategy()
 
 
 def when(
