@@ -38,8 +38,19 @@ class Derivatives(abc.ABC):
         """The real joint point now: the parameters of all players."""
 
     @abc.abstractmethod
-    def _evaluate(self, at: Joint | None, names: Sequence[str]) -> Evaluation:
-        """Evaluates players at a point; `None` is the real one."""
+    def _evaluate(
+        self,
+        at: Joint | None,
+        names: Sequence[str],
+        copy: Joint | None = None,
+    ) -> Evaluation:
+        """Evaluates players at a point, on the batch of one replica.
+
+        Args:
+            at: The point; `None` is the real one.
+            names: The names of the players.
+            copy: The same point in the tensors that are to be used.
+        """
 
     def losses(
         self, at: Joint | None = None, players: Iterable[str] | None = None
@@ -56,7 +67,8 @@ class Derivatives(abc.ABC):
         """
         names = self._names(players)
         losses = self._evaluate(at, names).losses
-        return {name: losses[name] for name in names}
+        sums = backend.total([losses[name] for name in names])
+        return dict(zip(names, sums, strict=True))
 
     def field(
         self, at: Joint | None = None, players: Iterable[str] | None = None
@@ -70,23 +82,8 @@ class Derivatives(abc.ABC):
         Raises:
             ValueError: if a player's loss depends on none of its parameters.
         """
-        names = self._names(players)
-        point = self._at(at)
-        scales = {name: self._players[name].loss_scale() for name in names}
-
-        def evaluate() -> tuple[dict[str, Tensor], None]:
-            losses = self._evaluate(at, names).losses
-            return {n: _times(losses[n], scales[n]) for n in names}, None
-
-        _, gradients = backend.own_gradients(evaluate, point.only(names))
-        for name in names:
-            self._players[name].check_gradients(gradients[name])
-        return Joint(
-            {
-                name: [_over(g, scales[name]) for g in gradients[name]]
-                for name in names
-            }
-        )
+        found = self._share(at, self._names(players), self._copied(at))
+        return found.pack(backend.total(found.flatten()))
 
     def gradient(
         self,
@@ -131,19 +128,20 @@ class Derivatives(abc.ABC):
             own: Whether a player's field changes with its own block of v, too.
                 False gives J_o v, the interaction of the players alone.
         """
-        names, point = self._names(players), self._at(at)
+        names = self._names(players)
         if not own:
+            point = self._at(at)
             each = [self.jvp(_without(v, n), point, [n]) for n in names]
             return Joint({n: b for one in each for n, b in one.items()})
+        point = self._copied(at)
         still = Joint({name: [None] * len(point[name]) for name in point})
         with backend.exact_moments():
-            return point.only(names).pack(
-                backend.jvp(
-                    lambda: self.field(point, names).flatten(),
-                    point.flatten(),
-                    (still | v).flatten(),
-                )
+            shares = backend.jvp(
+                lambda: self._share(point, names, point).flatten(),
+                point.flatten(),
+                (still | v.map(backend.shared)).flatten(),
             )
+        return point.only(names).pack(backend.total(shares))
 
     def vjp(
         self, u: Joint, at: Joint | None = None, *, own: bool = True
@@ -159,7 +157,38 @@ class Derivatives(abc.ABC):
             each = [_without(self.vjp(u.only([n]), at), n) for n in u]
             total = sum(each, start=Joint({}))
             return total.only([n for n in self.players if n in total])
-        return self.gradient(lambda theta: u.dot(self.field(theta, u)), at)
+        names, point = self._names(u), self._copied(at)
+        u = u.map(backend.shared)
+        with backend.exact_moments():
+            shares = backend.gradient(
+                lambda: u.dot(self._share(point, names, point)),
+                point.flatten(),
+            )
+        return point.pack(backend.total(shares))
+
+    def _share(
+        self, at: Joint | None, names: Sequence[str], copy: Joint
+    ) -> Joint:
+        """What the rows of this replica add to the field."""
+        scales = {name: self._players[name].loss_scale() for name in names}
+
+        def evaluate() -> tuple[dict[str, Tensor], None]:
+            losses = self._evaluate(at, names, copy).losses
+            return {n: _times(losses[n], scales[n]) for n in names}, None
+
+        _, gradients = backend.own_gradients(evaluate, copy.only(names))
+        for name in names:
+            self._players[name].check_gradients(gradients[name])
+        return Joint(
+            {
+                name: [_over(g, scales[name]) for g in gradients[name]]
+                for name in names
+            }
+        )
+
+    def _copied(self, at: Joint | None) -> Joint:
+        """The point for a replica to work on: a derivative by it is a share."""
+        return self._at(at).map(backend.shared)
 
     def _names(self, players: Iterable[str] | None) -> list[str]:
         names = list(self.players if players is None else players)

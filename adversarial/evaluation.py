@@ -30,7 +30,7 @@ class Evaluation:
     """What one evaluation of some players found.
 
     Attributes:
-        losses: A scalar by player.
+        losses: A scalar by player: of several replicas, the share of this one.
         outputs: The flat outputs by player.
         state: New values of the state of each player, by player.
         noise: New values of the random state.
@@ -112,6 +112,7 @@ class Evaluator:
         mine = {id(v) for p in players.values() for v in p.state}
         self.unowned = [v for v in self.state if id(v) not in mine]
         self._warned = False
+        self._portion: tuple[Batch, Tensor] | None = None
 
     def __call__(
         self, batch: Batch, names: Sequence[str], values: Values
@@ -149,7 +150,29 @@ class Evaluator:
             self._warn_of(_changed(scope, self.unowned, values))
         with keras.StatelessScope(mapping):
             losses = self._losses(batch, reached, outputs, added)
+        rows = self.portion(batch)
+        losses = {n: backend.weighed(x, rows) for n, x in losses.items()}
         return Evaluation(losses, outputs, state, noise)
+
+    def outcome(self, batch: Batch) -> Outcome:
+        """Evaluates all players where they are, and says what to report."""
+        values = read_all(self.state) | read_noise(self.noise)
+        for player in self.players.values():
+            values |= read_all(player.variables)
+        found = self(batch, list(self.players), values)
+        write_noise(found.noise)
+        losses = backend.total(list(found.losses.values()))
+        pairs = zip(found.losses, losses, strict=True)
+        return Outcome(dict(pairs), found.outputs, {})
+
+    def portion(self, batch: Batch) -> Tensor | None:
+        """The rows of this replica in parts of an equal share."""
+        if not backend.in_replica():
+            return None
+        if self._portion is None or self._portion[0] is not batch:
+            rows = ops.shape(keras.tree.flatten(batch.x)[0])[0]
+            self._portion = batch, backend.portion(rows)
+        return self._portion[1]
 
     def _losses(
         self,
@@ -214,6 +237,23 @@ class Evaluator:
 def read_all(variables: Iterable[keras.Variable]) -> Values:
     """Reads variables into tensors."""
     return {id(v): (v, backend.read(v)) for v in variables}
+
+
+def read_noise(variables: Iterable[keras.Variable]) -> Values:
+    """Reads the random state: every replica draws numbers of its own."""
+    return {
+        key: (v, backend.apart(x))
+        for key, (v, x) in read_all(variables).items()
+    }
+
+
+def write_noise(values: Values, active: Tensor | None = None) -> None:
+    """Writes the random state, which is again the same in all replicas."""
+    for variable, value in values.values():
+        new = backend.apart(value, -1)
+        if active is not None:
+            new = ops.where(active, new, backend.read(variable))
+        backend.write(variable, new)
 
 
 def _changed(

@@ -12,7 +12,6 @@ from keras import ops
 from adversarial import backend
 from adversarial.backend.functional_optimizer import FunctionalOptimizer
 from adversarial.batch import Batch
-from adversarial.derivatives import Derivatives
 from adversarial.errors import conversation
 from adversarial.evaluation import (
     Evaluation,
@@ -20,16 +19,19 @@ from adversarial.evaluation import (
     Outcome,
     Values,
     read_all,
+    read_noise,
+    write_noise,
 )
 from adversarial.guard import Guard, by_player, put
-from adversarial.joint import Joint, pack_like, tensors_of
+from adversarial.joint import Joint
+from adversarial.loops import Loops
 
 Tensor = Any
 State = dict[str, list[Tensor]]
 Slots = Mapping[str, Sequence[keras.Variable]]
 
 
-class Game(Derivatives):
+class Game(Loops):
     """The players on one batch.
 
     A strategy moves them with these methods and nothing else. All
@@ -46,6 +48,7 @@ class Game(Derivatives):
             be evaluated.
         permitted: A boolean scalar: if false, nobody moves.
         compiled: Whether XLA compiles the whole step.
+        active: A boolean scalar: if false, the random state stays, too.
     """
 
     def __init__(
@@ -55,21 +58,20 @@ class Game(Derivatives):
         *,
         permitted: Tensor | None = None,
         compiled: bool = False,
+        active: Tensor | None = None,
     ) -> None:
+        self._active = active
         self._evaluator = evaluator
-        self._compiled = compiled
-        super().__init__(evaluator.players)
+        super().__init__(evaluator.players, compiled=compiled)
         self._batch = batch
         self._permitted = permitted
         self._guard = Guard(permitted)
         self._point: Joint | None = None
         self._state = read_all(evaluator.state) if batch else {}
-        self._noise = read_all(evaluator.noise) if batch else {}
-        self._next_noise: Values = {}
-        self._reported: dict[str, Evaluation] = {}
+        self._noise = read_noise(evaluator.noise) if batch else {}
+        self._reported: dict[str, tuple[Tensor, list[Tensor]]] = {}
         self._fresh: dict[str, Values] = {}
         self._moved: set[str] = set()
-        self._looping = False
         self._twins: dict[str, tuple[FunctionalOptimizer, Any]] = {}
         self._outcome: Outcome | None = None
 
@@ -118,8 +120,7 @@ class Game(Derivatives):
         for name, block in direction.items():
             twin, step = self._twin(name)
             old = state.get(name) or list(map(backend.read, twin.variables))
-            gradients = backend.across_replicas(list(block))
-            new, state[name] = step(old, gradients, list(point[name]))
+            new, state[name] = step(old, list(block), list(point[name]))
             point = point | {name: new}
         return point, state
 
@@ -146,7 +147,7 @@ class Game(Derivatives):
         commits: Values = {}
         for name in direction:
             if name not in self._moved and self._players[name].update_state:
-                commits.update(self._fresh[name])
+                commits.update(self._agreed(self._fresh[name]))
 
         def move() -> None:
             for name, values in (state or {}).items():
@@ -154,10 +155,16 @@ class Game(Derivatives):
             for name, block in direction.items():
                 self._players[name].move(block)
             for variable, value in commits.values():
-                variable.assign(value)
+                backend.write(variable, value)
 
         moved = [v for name in direction for v in self.variables[name]]
-        self._guard.write([*moved, *(v for v, _ in commits.values())], move)
+        counts = [
+            v
+            for name in {**direction, **(state or {})}
+            for v in self._players[name].optimizer.variables
+        ]
+        changed = [*moved, *(v for v, _ in commits.values())]
+        self._guard.write(changed, move, also=counts)
         self._moved.update(direction)
         self._state.update(commits)
         self._point = self.point | self._read(direction)
@@ -203,81 +210,6 @@ class Game(Derivatives):
         if not parameters.isdisjoint(map(id, written)):
             self._point = None
 
-    def repeat(
-        self,
-        body: Callable[..., Sequence[Any]],
-        start: Sequence[Any],
-        times: int,
-        until: Callable[..., Tensor] | None = None,
-    ) -> list[Any]:
-        """Applies a function to its own results, in a compiled loop.
-
-        Inside, everything must be evaluated at a point that is given. The
-        result must not be differentiated; see `unroll`.
-
-        Args:
-            body: Takes and returns as many things as `start` has, of the same
-                structure: joint vectors, tensors, states of optimizers.
-            start: What the first call is given.
-            times: How often at most.
-            until: Takes what `body` takes; once it says so, by a boolean
-                scalar tensor, the loop ends.
-        """
-
-        def loop() -> list[Tensor]:
-            return backend.repeat(
-                _on_tensors(body, start),
-                tensors_of(start),
-                times,
-                until and (lambda *flat: until(*pack_like(start, flat))),
-            )
-
-        return pack_like(start, self._apart(loop))
-
-    def unroll(
-        self,
-        body: Callable[..., Sequence[Any]],
-        start: Sequence[Any],
-        times: int,
-        *,
-        rematerialize: bool = False,
-    ) -> list[Any]:
-        """Applies a function to its own results, to be differentiated.
-
-        Where XLA compiles the whole step, this is a loop.
-
-        Args:
-            body: As for `repeat`.
-            start: As for `repeat`.
-            times: How often.
-            rematerialize: Whether a derivative computes each round once more
-                rather than to remember what is in it. What is differentiated
-                by must then be in `start`. Not when run eagerly.
-        """
-        step = _on_tensors(body, start)
-        if rematerialize:
-            step = backend.recomputed(step)
-
-        def rounds() -> list[Tensor]:
-            tensors = tensors_of(start)
-            if self._compiled:
-                return backend.repeat(step, tensors, times)
-            for _ in range(times):
-                tensors = list(step(*tensors))
-            return tensors
-
-        return pack_like(start, self._apart(rounds))
-
-    def _apart(self, evaluate: Callable[[], list[Tensor]]) -> list[Tensor]:
-        """Evaluates something of which the game keeps no record."""
-        self._report()
-        kept, outer = dict(self._next_noise), self._looping
-        self._looping = True
-        try:
-            return evaluate()
-        finally:
-            self._next_noise, self._looping = kept, outer
-
     def refresh_noise(self) -> None:
         """Lets the evaluations from here on see new random numbers."""
         self._report()
@@ -296,17 +228,32 @@ class Game(Derivatives):
             branches: Functions that play the step on the game they are given.
         """
 
-        def play(branch: Callable[[Game], None]) -> list[Tensor]:
+        def play(
+            branch: Callable[[Game], None], number: int | None = None
+        ) -> list[Tensor]:
+            active = None if number is None else ops.equal(index, number)
+            permitted = self._permitted
+            if active is not None and permitted is not None:
+                permitted = ops.logical_and(permitted, active)
             game = Game(
                 self._evaluator,
                 self._batch,
-                permitted=self._permitted,
+                permitted=active if permitted is None else permitted,
                 compiled=self._compiled,
+                active=active,
             )
             branch(game)
             return game.finish().flatten()
 
-        tensors = backend.switch(index, [partial(play, b) for b in branches])
+        if backend.in_replica() and len(branches) > 1:
+            tensors = play(branches[0], 0)
+            for number, branch in list(enumerate(branches))[1:]:
+                found = zip(play(branch, number), tensors, strict=True)
+                here = ops.equal(index, number)
+                tensors = [ops.where(here, a, b) for a, b in found]
+        else:
+            plays = [partial(play, b) for b in branches]
+            tensors = backend.switch(index, plays)
         self._outcome = Outcome.pack(self._players, tensors)
         for name, finite in self._outcome.finite.items():
             self._guard.expect(name, finite)
@@ -317,11 +264,10 @@ class Game(Derivatives):
         if self._outcome is None:
             self._report()
             self._guard.take_back()
-            for variable, value in {**self._noise, **self._next_noise}.values():
-                variable.assign(value)
+            write_noise({**self._noise, **self._next_noise}, self._active)
             self._outcome = Outcome(
-                {n: self._reported[n].losses[n] for n in self.players},
-                {n: self._reported[n].outputs[n] for n in self.players},
+                {n: self._reported[n][0] for n in self.players},
+                {n: self._reported[n][1] for n in self.players},
                 {n: self._guard.finite(n) for n in self.players},
             )
         return self._outcome
@@ -339,8 +285,13 @@ class Game(Derivatives):
     def _read(self, players: Iterable[str]) -> Joint:
         return Joint({n: map(backend.read, self.variables[n]) for n in players})
 
-    def _evaluate(self, at: Joint | None, names: Sequence[str]) -> Evaluation:
-        point = self._at(at)
+    def _evaluate(
+        self,
+        at: Joint | None,
+        names: Sequence[str],
+        copy: Joint | None = None,
+    ) -> Evaluation:
+        point = self._copied(at) if copy is None else copy
         values = {**self._state, **self._noise}
         for name, block in point.items():
             pairs = zip(self.variables[name], block, strict=True)
@@ -366,11 +317,27 @@ class Game(Derivatives):
         if at is None:
             self._fresh.update(evaluation.state)
             if not self._moved:
-                for name, loss in evaluation.losses.items():
-                    if name not in self._reported:
-                        self._reported[name] = evaluation
-                        self._guard.expect(name, ops.isfinite(loss))
+                self._note(evaluation)
         return evaluation
+
+    def _note(self, found: Evaluation) -> None:
+        """Keeps the first loss of each player, to be reported."""
+        names = [n for n in found.losses if n not in self._reported]
+        losses = backend.total([found.losses[n] for n in names])
+        for name, loss in zip(names, losses, strict=True):
+            self._reported[name] = loss, found.outputs[name]
+            self._guard.expect(name, ops.isfinite(loss))
+
+    def _agreed(self, values: Values) -> Values:
+        """The state that the replicas find together."""
+        variables = [v for v, _ in values.values()]
+        found = backend.agreed(
+            variables,
+            [x for _, x in values.values()],
+            self._evaluator.portion(self._batch) if self._batch else None,
+        )
+        pairs = zip(variables, found, strict=True)
+        return {id(v): (v, x) for v, x in pairs}
 
     def _report(self) -> None:
         """Evaluates at the start who was not evaluated there yet."""
@@ -379,9 +346,3 @@ class Game(Derivatives):
         missing = [n for n in self.players if n not in self._reported]
         if missing:
             self._evaluate(None, missing)
-
-
-def _on_tensors(
-    body: Callable[..., Sequence[Any]], start: Sequence[Any]
-) -> Callable[..., Sequence[Tensor]]:
-    return lambda *flat: tensors_of(body(*pack_like(start, flat)))

@@ -44,6 +44,7 @@ class Guard:
         variables: Iterable[keras.Variable],
         do: Callable[[], None],
         when: Tensor | None = None,
+        also: Iterable[keras.Variable] = (),
     ) -> None:
         """Runs a function that writes variables, if all conditions hold.
 
@@ -51,13 +52,15 @@ class Guard:
             variables: Those to be restored if a later condition fails.
             do: The function.
             when: One more condition, for this function only.
+            also: What else it writes, and is not to be restored later.
         """
+        variables = list(variables)
         for v in variables:
             self._before.setdefault(id(v), (v, backend.read(v)))
         condition = self._allowed()
         if when is not None:
             condition = ops.logical_and(condition, when)
-        backend.when(condition, do)
+        backend.when(condition, do, [*variables, *also])
 
     def take_back(self) -> None:
         """Undoes what was written before a condition that failed."""
@@ -65,10 +68,11 @@ class Guard:
 
         def restore() -> None:
             for variable, value in early:
-                variable.assign(value)
+                backend.write(variable, value)
 
         if early:
-            backend.when(ops.logical_not(self._allowed()), restore)
+            bad = ops.logical_not(self._allowed())
+            backend.when(bad, restore, [v for v, _ in early])
 
     def _allowed(self) -> Tensor:
         if self._permitted is None:
@@ -88,4 +92,4 @@ def put(
     for variable, value in zip(variables, values, strict=True):
         if value is not None:
             constraint = variable.constraint
-            variable.assign(constraint(value) if constraint else value)
+            backend.write(variable, constraint(value) if constraint else value)

@@ -13,7 +13,7 @@ from adversarial.callbacks.player_progress import with_player_progress
 from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
 from adversarial.errors import conversation
-from adversarial.evaluation import Evaluator, Outcome, read_all
+from adversarial.evaluation import Evaluator
 from adversarial.game import Game
 from adversarial.optimizers import AdversarialOptimizer
 from adversarial.registry import PACKAGE
@@ -244,13 +244,7 @@ class AdversarialModel(SavedModel):
         scores, _ = self._compiled()
         batch = scores.deal(data)
         evaluator = Evaluator(self.players, scores.whole_loss, training=False)
-        values = read_all([*evaluator.state, *evaluator.noise])
-        for player in self.players.values():
-            values |= read_all(player.variables)
-        found = evaluator(batch, list(self.players), values)
-        for variable, value in found.noise.values():
-            variable.assign(value)
-        return scores.log(batch, Outcome(found.losses, found.outputs, {}))
+        return scores.log(batch, evaluator.outcome(batch))
 
     def make_train_function(self, force: bool = False) -> Any:
         """Makes the train function, which looks out for bad losses."""

@@ -82,13 +82,16 @@ class Objective(keras.Model):  # type: ignore[misc]
                 None if part is None else [_zeros(x) for x in part]
                 for part in (targets, outputs, weights)
             )
-            if self.reads_loss:
-                self._loss_of(y, y_pred, w)
-            # Traced, not run: some metrics refuse to measure one sample.
-            backend.specs_of(
-                lambda parts: self.update(*parts, loss=ops.zeros(())),
-                (y, y_pred, w),
-            )
+            # The scope makes the variables where it ends, outside the trace:
+            # those of several replicas cannot be made inside.
+            with keras.StatelessScope():
+                if self.reads_loss:
+                    self._loss_of(y, y_pred, w)
+                # Traced, not run: some metrics refuse to measure one sample.
+                backend.specs_of(
+                    lambda parts: self.update(*parts, loss=ops.zeros(())),
+                    (y, y_pred, w),
+                )
             self.reset_metrics()
         self.ready = True
 
@@ -110,7 +113,7 @@ class Objective(keras.Model):  # type: ignore[misc]
         """Updates the mean loss, the losses per output and the metrics."""
         size = ops.shape(outputs[0])[0]
         tracker = next(m for m in self.metrics if m.name == "loss")
-        tracker.update_state(loss * backend.replicas(), sample_weight=size)
+        tracker.update_state(loss, sample_weight=size)
         if self.reads_loss and not self.single:
             self._loss_of(targets, outputs, weights)
         if self.reads_metrics:

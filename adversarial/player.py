@@ -102,7 +102,8 @@ class Player:
         variables = [v for _, v in present]
 
         def update(*tensors: Tensor) -> None:
-            self.optimizer.apply(list(tensors), variables)
+            with backend.unsummed(self.optimizer):
+                self.optimizer.apply(list(tensors), variables)
 
         if self.fuse_updates:
             backend.fused(update)(*scaled)

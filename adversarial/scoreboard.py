@@ -44,6 +44,7 @@ class Scoreboard:
             self.given["loss"] = None
         self._objectives: dict[str, Objective] = {}
         self._waiting: list[Any] = []
+        self._scope = backend.scope()
         if all(p.output_names is not None for p in players.values()):
             self._make_objectives()
 
@@ -109,15 +110,16 @@ class Scoreboard:
             ValueError: if the targets do not fit.
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        outputs = backend.specs_of(self._probe, x)
-        if not self._objectives:
-            self._make_objectives()
-        batch = self._split(x, y, sample_weight)
-        for name, found in outputs.items():
-            self._objectives[name].prepare(
-                batch.targets.get(name), found, batch.weights.get(name)
-            )
-        self._settle()
+        with self._scope():
+            outputs = backend.specs_of(self._probe, x)
+            if not self._objectives:
+                self._make_objectives()
+            batch = self._split(x, y, sample_weight)
+            for name, found in outputs.items():
+                self._objectives[name].prepare(
+                    batch.targets.get(name), found, batch.weights.get(name)
+                )
+            self._settle()
 
     def deal(self, data: Any) -> Batch:
         """Makes a batch of what came from the data, with all checks.
@@ -134,7 +136,9 @@ class Scoreboard:
         """Takes a batch into the means and returns the logs."""
         if self.skips_bad and outcome.finite:
             good = ops.all(ops.stack(list(outcome.finite.values())))
-            backend.when(good, lambda: self._update(batch, outcome))
+            backend.when(
+                good, lambda: self._update(batch, outcome), self._variables()
+            )
         else:
             self._update(batch, outcome)
         return self.results()
@@ -153,7 +157,7 @@ class Scoreboard:
 
     def _update(self, batch: Batch, outcome: Outcome) -> None:
         size = ops.shape(next(iter(outcome.outputs.values()))[0])[0]
-        total = sum(outcome.losses.values()) * backend.replicas()
+        total = sum(outcome.losses.values())
         self.total.update_state(total, sample_weight=size)
         for name, objective in self._objectives.items():
             objective.update(

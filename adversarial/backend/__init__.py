@@ -11,6 +11,7 @@ Private parts of Keras that are used here, each pinned by
   `Node.arguments`, `Node.outputs`, `keras.src.models.functional.Functional`
   and its `functional_like_constructor`.
 - `moments`: that Keras calls `tf.nn.moments` by this name.
+- `replicas`: `Optimizer._all_reduce_sum_gradients`.
 - `random_state`: the name that `keras.random.SeedGenerator` gives to its
   state, and `keras.src.random.seed_generator.global_seed_generator`.
 """
@@ -32,8 +33,21 @@ if keras.backend.backend() != "tensorflow":
 
 from adversarial.backend.directional import jvp as jvp, seldom as seldom
 from adversarial.backend.moments import exact_moments as exact_moments
+from adversarial.backend.replicas import (
+    agreed as agreed,
+    apart as apart,
+    in_replica as in_replica,
+    per_replica as per_replica,
+    portion as portion,
+    replicas as replicas,
+    scope as scope,
+    shared as shared,
+    total as total,
+    unsummed as unsummed,
+    weighed as weighed,
+    write as write,
+)
 from adversarial.backend.tensorflow import (
-    across_replicas as across_replicas,
     all_finite as all_finite,
     compiled as compiled,
     concrete as concrete,
@@ -42,11 +56,9 @@ from adversarial.backend.tensorflow import (
     gradient as gradient,
     own_gradients as own_gradients,
     peek as peek,
-    per_replica as per_replica,
     read as read,
     recomputed as recomputed,
     repeat as repeat,
-    replicas as replicas,
     specs as specs,
     specs_of as specs_of,
     summary_writer as summary_writer,

@@ -8,7 +8,7 @@ Private parts of Keras: `SeedGenerator` names its state variable
 import keras
 from keras.src.random.seed_generator import global_seed_generator
 
-from adversarial.backend.tensorflow import in_replica
+from adversarial.backend.replicas import in_replica
 
 STATE_NAME = "seed_generator_state"
 _outside: list[keras.Variable] = []

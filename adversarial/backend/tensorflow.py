@@ -2,12 +2,18 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from adversarial.backend.replicas import (
+    in_replica,
+    of_one_replica,
+    write,
+)
 
 Tensor = Any
 _Result = TypeVar("_Result")
@@ -83,22 +89,34 @@ def fused(function: Callable[..., _Result]) -> Callable[..., _Result]:
 
 
 def fuses_updates() -> bool:
-    """Says whether `fused` is of use: on CPUs, in one replica.
+    """Says whether `fused` is of use: on CPUs, outside of `tf.distribute`.
 
     On accelerators Keras compiles the whole step.
     """
     kinds = {device.device_type for device in tf.config.list_physical_devices()}
-    return kinds == {"CPU"} and replicas() == 1
+    return kinds == {"CPU"} and not tf.distribute.has_strategy()
 
 
-def when(condition: Tensor, do: Callable[[], None]) -> None:
+def when(
+    condition: Tensor,
+    do: Callable[[], None],
+    written: Iterable[keras.Variable] = (),
+) -> None:
     """Runs `do` if a scalar boolean tensor holds.
 
-    Across replicas, where a variable cannot be written under a condition,
-    `do` always runs.
+    Replicas cannot meet under a condition. There `do` always runs, and what
+    it has written is put back if the condition does not hold.
+
+    Args:
+        condition: The condition, the same in all replicas.
+        do: The function.
+        written: All variables that it writes.
     """
-    if replicas() > 1:
+    if in_replica():
+        before = [(v, read(v)) for v in written]
         do()
+        for v, old in before:
+            write(v, tf.where(condition, read(v), old))
         return
 
     def branch() -> Tensor:
@@ -129,6 +147,9 @@ def repeat(
     large, TensorFlow rewrites sums in the gradient of a loop into temporary
     variables, of which it forgets to destroy those of the last round.
 
+    Replicas cannot meet in a loop: there all rounds are laid out and made, and
+    those after the end change nothing.
+
     Args:
         body: Takes and returns as many tensors as `start` has, of the same
             shapes and dtypes.
@@ -142,11 +163,19 @@ def repeat(
             return tf.constant(True)
         return tf.logical_not(until(*tensors))
 
+    tensors = [tf.convert_to_tensor(t) for t in start]
+    if in_replica():
+        going = tf.constant(True)
+        for _ in range(times):
+            going = tf.logical_and(going, go_on(*tensors))
+            pairs = zip(body(*tensors), tensors, strict=True)
+            tensors = [tf.where(going, new, old) for new, old in pairs]
+        return tensors
     return list(
         tf.while_loop(
             go_on,
             lambda *tensors: list(body(*tensors)),
-            [tf.convert_to_tensor(t) for t in start],
+            tensors,
             maximum_iterations=times,
         )
     )
@@ -201,34 +230,6 @@ def _slope_of_update(op: Any, slope: Tensor) -> list[Tensor | None]:
     return [rest, tf.slice(slope, begin, size), None]
 
 
-def replicas() -> int:
-    """Returns the number of replicas that share the step."""
-    return int(tf.distribute.get_strategy().num_replicas_in_sync)
-
-
-def in_replica() -> bool:
-    """Says whether this is run by one of several replicas."""
-    return replicas() > 1 and tf.distribute.get_replica_context() is not None
-
-
-def per_replica(loss: Tensor) -> Tensor:
-    """Scales a loss so that its sum over the replicas is the mean."""
-    return loss if replicas() == 1 else loss / replicas()
-
-
-def across_replicas(gradients: list[Tensor | None]) -> list[Tensor | None]:
-    """Sums gradients over the replicas, for a step that is not real.
-
-    The real step needs no such call: Keras optimizers sum on their own.
-    """
-    context = tf.distribute.get_replica_context()
-    if replicas() == 1 or context is None:
-        return gradients
-    present = [g for g in gradients if g is not None]
-    summed = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, present))
-    return [None if g is None else next(summed) for g in gradients]
-
-
 def peek(iterator: Any) -> tuple[Any, Any]:
     """Looks at what an iterator will give, without losing it.
 
@@ -238,6 +239,7 @@ def peek(iterator: Any) -> tuple[Any, Any]:
     """
     spec = getattr(iterator, "element_spec", None)
     if spec is not None:
+        spec = keras.tree.map_structure(of_one_replica, spec)
         known = (tf.TensorSpec, tf.OptionalSpec, type(None))
         leaves = keras.tree.flatten(spec)
         plain = all(isinstance(leaf, known) for leaf in leaves)

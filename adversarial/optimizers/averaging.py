@@ -103,7 +103,7 @@ class Averaging(AdversarialOptimizer):
         Raises:
             ValueError: before the model is compiled, or before a step.
         """
-        if not self.built or not int(self.iterations):
+        if not self.built or not int(self.iterations.numpy()):
             raise ValueError(
                 conversation(
                     "There is no average before the first step.",

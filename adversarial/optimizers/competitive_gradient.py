@@ -194,7 +194,7 @@ class CompetitiveGradient(ImplicitDirection):
     def look(self) -> None:
         """Complains of a game that is not zero-sum; warns as its base does."""
         super().look()
-        if self.solver == "cg" and float(self.not_zero_sum):
+        if self.solver == "cg" and self.not_zero_sum.numpy():
             raise ValueError(
                 conversation(
                     "The solver 'cg' is for games whose two losses sum to a "

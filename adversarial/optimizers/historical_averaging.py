@@ -9,7 +9,6 @@ from typing import Any, cast
 import keras
 from keras import ops
 
-from adversarial import backend
 from adversarial.game import Game
 from adversarial.joint import Joint
 from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
@@ -127,7 +126,7 @@ class _DrawnGame:
         """Returns the losses with strength * |theta_i - mean_i|^2."""
         away = self._away(at)
         terms = {
-            name: self._share(self._strength * block.dot(block))
+            name: self._strength * block.dot(block)
             for name, block in ((n, away.only([n])) for n in away)
         }
         found = self._game.losses(at, players)
@@ -183,11 +182,7 @@ class _DrawnGame:
         return (point if at is None else point | at) - self._mean
 
     def _times(self, v: Joint) -> Joint:
-        return v.map(lambda x: self._share(2 * self._strength * x))
-
-    def _share(self, x: Tensor) -> Tensor:
-        """The part of one replica: gradients are summed over them."""
-        return backend.per_replica(x)
+        return v.map(lambda x: 2 * self._strength * x)
 
 
 def _added(loss: Tensor, term: Tensor) -> Tensor:

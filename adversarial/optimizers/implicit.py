@@ -99,12 +99,12 @@ class ImplicitDirection(Direction):
     def look(self) -> None:
         """Warns once of a solve that did not reach the tolerance."""
         super().look()
-        if not self._warned and int(self.unconverged):
+        if not self._warned and int(self.unconverged.numpy()):
             self._warned = True
             warnings.warn(
                 f"The solver '{self.solver}' of `{type(self).__name__}` "
                 f"stopped after {self.max_iterations} iterations with a "
-                f"residual of {float(self.solver_residual):.1e}, above the "
+                f"residual of {self.solver_residual.numpy():.1e}, above the "
                 f"tolerance {self.tolerance:g}; the last iterate was used. "
                 "Raise `max_iterations` or `tolerance`, or lower the learning "
                 "rates. `unconverged` counts such solves.",

@@ -27,14 +27,13 @@ class Meter:
 
     def watch(self, game: Game) -> None:
         """Makes a game tell what is done to it."""
-        field, gradient, jvp = game.field, game.gradient, game.jvp
-        switch = game.switch
+        share, gradient = game._share, game.gradient
+        jvp, vjp, switch = game.jvp, game.vjp, game.switch
 
-        def counted_field(at: Any = None, players: Any = None) -> Any:
-            names = list(game.players if players is None else players)
+        def counted_share(at: Any, names: Any, copy: Any) -> Any:
             self.evaluations += len(names) / len(game.players)
             with self._inside():
-                return field(at, names)
+                return share(at, names, copy)
 
         def nested_gradient(*args: Any, **kwargs: Any) -> Any:
             with self._inside():
@@ -48,14 +47,21 @@ class Meter:
             with self._inside():
                 return jvp(v, at, players)
 
+        def nested_vjp(u: Any, at: Any = None, *, own: bool = True) -> Any:
+            if not own:
+                return vjp(u, at, own=False)
+            with self._inside():
+                return vjp(u, at)
+
         def watched_switch(index: Any, branches: Any) -> None:
             switch(index, [self._watched(branch) for branch in branches])
 
         # Their callers inside the game find these, too.
         vars(game).update(
-            field=counted_field,
+            _share=counted_share,
             gradient=nested_gradient,
             jvp=nested_jvp,
+            vjp=nested_vjp,
             switch=watched_switch,
         )
 

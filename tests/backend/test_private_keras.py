@@ -43,6 +43,20 @@ def test_optimizers_keep_their_variables_and_indices():
     assert list(optimizer._trainable_variables_indices.values()) == [0]
 
 
+def test_optimizers_sum_their_gradients_by_one_method():
+    """backend/replicas.py: it takes and returns pairs, and is called once."""
+    summing = keras.optimizers.Optimizer._all_reduce_sum_gradients
+    assert list(inspect.signature(summing).parameters)[1:] == ["grads_and_vars"]
+    seen = []
+    optimizer = keras.optimizers.SGD(1.0)
+    vars(optimizer)["_all_reduce_sum_gradients"] = lambda pairs: (
+        seen.append(list(pairs)) or seen[-1]
+    )
+    variable = keras.Variable(1.0)
+    optimizer.apply([2.0], [variable])
+    assert len(seen) == 1 and float(variable) == -1
+
+
 def test_functional_models_keep_nodes_by_depth():
     """backend/graph.py."""
     x = keras.Input((2,))

@@ -122,13 +122,6 @@ def stepper(optimizer, v, fused):
     )
 
 
-def test_one_replica_sums_and_scales_nothing():
-    g = [tf.constant(2.0), None]
-    assert backend.replicas() == 1
-    assert backend.across_replicas(g) is g
-    assert backend.per_replica(g[0]) is g[0]
-
-
 def test_concrete_runs_at_once_inside_a_graph():
     seen = []
 

@@ -21,6 +21,7 @@ DOCS = ROOT / "docs"
 PAGES = [
     ROOT / "README.md",
     *sorted(DOCS.glob("*.md")),
+    *sorted((DOCS / "guides").glob("*.md")),
     *sorted((DOCS / "strategies").glob("*.md")),
 ]
 FENCE = re.compile(r"( *)```(\S*)")

@@ -200,7 +200,9 @@ class Late(Simple):
     def step(self, game):
         super().step(game)
         after = game._evaluate(None, game.players)
-        game._reported = dict.fromkeys(game.players, after)
+        game._reported = {
+            n: (after.losses[n], after.outputs[n]) for n in game.players
+        }
 
 
 @registered

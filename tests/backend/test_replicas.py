@@ -1,0 +1,60 @@
+"""What several replicas do is seen in `tests/test_replicas.py`."""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from adversarial import backend
+from adversarial.backend.replicas import of_one_replica, weighed
+
+
+def test_one_replica_adds_no_operation():
+    x = tf.constant(2.0)
+    v = keras.Variable(1.0)
+    assert backend.replicas() == 1 and not backend.in_replica()
+    assert backend.total([x, None])[0] is x
+    assert backend.total([x, None])[1] is None
+    assert backend.agreed([v], [x], None)[0] is x
+    for same in (
+        backend.shared(x),
+        backend.per_replica(x),
+        backend.weighed(x, None),
+        backend.apart(x),
+    ):
+        assert same is x
+    assert backend.scope() is contextlib.nullcontext
+
+
+def test_one_replica_assigns_and_keeps_its_optimizer():
+    v = keras.Variable(1.0)
+    backend.write(v, tf.constant(3.0))
+    assert float(v) == 3
+    optimizer = keras.optimizers.SGD(1.0)
+    before = dict(vars(optimizer))
+    with backend.unsummed(optimizer):
+        assert vars(optimizer) == before
+
+
+def test_a_mean_counts_by_its_rows_and_one_over_no_rows_adds_nothing():
+    part = tf.constant(1.5)
+    assert float(weighed(tf.constant(2.0), part)) == 3
+    assert float(weighed(tf.constant(np.nan), tf.constant(0.0))) == 0
+
+
+def test_what_a_strategy_deals_is_seen_as_one_replica_sees_it():
+    spec = tf.TensorSpec((None, 2))
+
+    class Dealt:
+        _value_specs = (spec, spec)
+
+    assert of_one_replica(Dealt()) is spec
+    assert of_one_replica(spec) is spec
+
+
+def test_tensorflow_keeps_the_specs_of_replicas_where_we_look():
+    from tensorflow.python.distribute.values import PerReplicaSpec
+
+    spec = tf.TensorSpec((None, 2))
+    assert PerReplicaSpec(spec, spec)._value_specs == (spec, spec)
