@@ -13,7 +13,12 @@ from adversarial import backend, registry
 from adversarial.errors import conversation, quoted, unknown
 from adversarial.losses.adversarial_loss import AdversarialLoss, loss_of_game
 from adversarial.optimizers import AdversarialOptimizer
-from adversarial.player import Player, Players, children_of
+from adversarial.player import (
+    Player,
+    Players,
+    is_scaled,
+    scaled_players,
+)
 
 SHORT = ("bce", "kld", "mae", "mape", "mse", "msle")
 """Short names that Keras takes for losses and metrics."""
@@ -373,10 +378,10 @@ def equip(
         fuse: Whether XLA may compile the updates by themselves.
     """
     fuse = fuse and len(players) > 1 and backend.fuses_updates()
+    half = scaled_players(players, optimizers, scaled)
     for name, optimizer in optimizers.items():
         player = players[name]
-        half = scaled and _computes_in_float16(player.network)
-        if half and not _is_scaled(optimizer):
+        if name in half and not is_scaled(optimizer):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         player.optimizer = optimizer
         player.update_state = update_state.get(name, True)
@@ -384,17 +389,7 @@ def equip(
         optimizer.build(list(player.variables))
 
 
-def _computes_in_float16(layer: keras.Layer) -> bool:
-    return layer.compute_dtype == "float16" or any(
-        map(_computes_in_float16, children_of(layer))
-    )
-
-
 def _is_built_in(optimizer: Any) -> bool:
     return vars(keras.optimizers).get(type(optimizer).__name__) is type(
         optimizer
-    ) and not _is_scaled(optimizer)
-
-
-def _is_scaled(optimizer: Any) -> bool:
-    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    ) and not is_scaled(optimizer)

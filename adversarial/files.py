@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,9 @@ def is_local(filepath: Any) -> bool:
 
 
 @contextlib.contextmanager
-def replaced(filepath: str | os.PathLike[str]) -> Iterator[Path]:
+def replaced(
+    filepath: str | os.PathLike[str], *, chief: bool = True
+) -> Iterator[Path]:
     """Gives a path to write to, which then takes the place of a file.
 
     Whoever reads the file sees the old or the new one, whole, also after a
@@ -32,7 +35,14 @@ def replaced(filepath: str | os.PathLike[str]) -> Iterator[Path]:
 
     Args:
         filepath: The file. What it is a link to is replaced.
+        chief: Whether this process is to write the file. If not, what is
+            written is thrown away: of several workers all must go through the
+            writing, as they meet where state is read.
     """
+    if not chief:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / Path(filepath).name
+        return
     path = Path(os.path.realpath(filepath))
     # The same name every time, so that killed writers leave one file at most;
     # at the same place, as a file cannot move to another disk in one go.

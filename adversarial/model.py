@@ -16,8 +16,10 @@ from adversarial.errors import conversation
 from adversarial.evaluation import Evaluator
 from adversarial.game import Game
 from adversarial.optimizers import AdversarialOptimizer
+from adversarial.player import scaled_players
 from adversarial.registry import PACKAGE
 from adversarial.saving import SavedModel
+from adversarial.scaling import check_accumulation, check_executions
 from adversarial.scoreboard import Scoreboard
 from adversarial.summary import player_table
 
@@ -128,7 +130,8 @@ class AdversarialModel(SavedModel):
                 output, or a dict by output, as in Keras.
             weighted_metrics: The same, weighted by the sample weights.
             run_eagerly: Whether to run without compiling, to debug.
-            steps_per_execution: Batches per call of the compiled function.
+            steps_per_execution: Batches per call of the compiled function;
+                1 with several replicas.
             jit_compile: Whether to use XLA for the whole step. `"auto"` is
                 as in Keras: yes on accelerators where the model allows it. On
                 a CPU, where that is no, `"auto"` still compiles the updates
@@ -151,7 +154,8 @@ class AdversarialModel(SavedModel):
         Raises:
             ValueError: for unknown strategies, players, outputs, losses or
                 metrics, with the nearest spelling; for counts that do not
-                match; for an optimizer shared by two players or in use.
+                match; for an optimizer shared by two players or in use, or
+                one that accumulates gradients where that is not sound.
             TypeError: for things of the wrong type.
         """
         given = dict(locals())
@@ -164,6 +168,14 @@ class AdversarialModel(SavedModel):
         )
         scores = Scoreboard(
             self.players, given, skips_bad=on_nonfinite != "raise"
+        )
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        check_executions(steps_per_execution, replicas, eager=run_eagerly)
+        check_accumulation(
+            strategy,
+            each,
+            replicas=replicas,
+            scaled=scaled_players(self.players, each, auto_scale_loss),
         )
         strategy.bind(Game(Evaluator(self.players)), each)
         fuse = jit_compile == "auto" and not run_eagerly

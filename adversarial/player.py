@@ -80,7 +80,7 @@ class Player:
     @property
     def skips_bad_gradients(self) -> bool:
         """Whether its optimizer looks for a loss scale that overflows not."""
-        return isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        return is_scaled(self.optimizer)
 
     def loss_scale(self) -> Tensor | None:
         """The factor by which the optimizer wants the loss scaled, if any."""
@@ -220,6 +220,36 @@ def children_of(layer: keras.Layer) -> list[keras.Layer]:
             if isinstance(x, keras.Layer):
                 children.append(x)
     return children
+
+
+def scaled_players(
+    players: Players, optimizers: Mapping[str, Any], scaled: bool
+) -> list[str]:
+    """Returns the players whose optimizers look for a loss scale.
+
+    Args:
+        players: The players.
+        optimizers: One Keras optimizer per player.
+        scaled: Whether players that compute in float16 get a loss scale.
+    """
+    return [
+        name
+        for name, optimizer in optimizers.items()
+        if is_scaled(optimizer)
+        or (scaled and computes_in_float16(players[name].network))
+    ]
+
+
+def computes_in_float16(layer: keras.Layer) -> bool:
+    """Says whether a layer, or one in it, computes in float16."""
+    return layer.compute_dtype == "float16" or any(
+        map(computes_in_float16, children_of(layer))
+    )
+
+
+def is_scaled(optimizer: Any) -> bool:
+    """Says whether an optimizer looks for a loss scale."""
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def output_names(network: keras.Model) -> list[str] | None:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from adversarial.backend import ModelOfWorkers, is_chief
 from adversarial.backend.graph import record, replay
 from adversarial.backend.random_state import (
     global_random_state,
@@ -36,7 +37,7 @@ METRIC = "metric_"
 """Keys in a file; the random states of the networks are mere numbers."""
 
 
-class SavedModel(keras.Model):  # type: ignore[misc]
+class SavedModel(ModelOfWorkers):
     """A Keras model of players that saves and loads all that there is."""
 
     players: Players
@@ -61,6 +62,8 @@ class SavedModel(keras.Model):  # type: ignore[misc]
         error or a kill leaves the old one. (With `overwrite=False`, what you
         are asked about is overwritten in place.)
 
+        Of several workers all must save, and the chief writes the file.
+
         Args:
             filepath: The path of a `.keras` file.
             overwrite: Whether to replace a file without asking.
@@ -73,7 +76,8 @@ class SavedModel(keras.Model):  # type: ignore[misc]
         if not whole or kept or zipped is False:
             write(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
             return
-        with replaced(filepath) as unfinished:
+        chief = is_chief(self.distribute_strategy)
+        with replaced(filepath, chief=chief) as unfinished:
             write(unfinished, zipped=zipped, **kwargs)
 
     def save_weights(
@@ -98,7 +102,8 @@ class SavedModel(keras.Model):  # type: ignore[misc]
         if kept or max_shard_size is not None or not is_local(filepath):
             write(filepath, overwrite, max_shard_size)
             return
-        with replaced(filepath) as unfinished:
+        chief = is_chief(self.distribute_strategy)
+        with replaced(filepath, chief=chief) as unfinished:
             write(unfinished)
 
     def load_weights(

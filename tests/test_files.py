@@ -106,3 +106,13 @@ def test_every_truncation_and_every_changed_byte_of_text_is_found(tmp_path):
         path.write_bytes(changed)
         with pytest.raises(OSError, match=f"checksum of its part '{name}'"):
             check_archive(path)
+
+
+def test_who_is_not_the_chief_writes_nothing(tmp_path):
+    path = tmp_path / "file.keras"
+    path.write_text("old")
+    with replaced(path, chief=False) as unfinished:
+        assert unfinished.name == path.name and unfinished.parent != tmp_path
+        unfinished.write_text("new")
+    assert not unfinished.exists() and path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file.keras"]

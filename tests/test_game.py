@@ -266,10 +266,10 @@ def test_virtual_steps_refuse_optimizers_that_branch_on_their_state(
     game, probe
 ):
     optimizer = [
-        keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
+        keras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=2)
         for _ in range(3)
     ]
-    with pytest.raises(ValueError, match="gradient_accumulation_steps"):
+    with pytest.raises(ValueError, match="cannot make a virtual step"):
         probe(game, lambda g: g.virtual_step(g.field())[0], optimizer)
 
 

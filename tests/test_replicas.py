@@ -19,7 +19,14 @@ HALF_ROUNDING = 1e-3
 """The same in float16, whose numbers near 1 are that far apart."""
 PARTS = 2
 """Processes that play the cases side by side."""
-COMPARED = ["everything", "weighted", "one row left", "held back", "penalised"]
+COMPARED = [
+    "everything",
+    "weighted",
+    "one row left",
+    "held back",
+    "rolled back",
+    "penalised",
+]
 
 
 @pytest.fixture(scope="module")

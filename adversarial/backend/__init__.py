@@ -14,6 +14,7 @@ Private parts of Keras that are used here, each pinned by
 - `replicas`: `Optimizer._all_reduce_sum_gradients`.
 - `random_state`: the name that `keras.random.SeedGenerator` gives to its
   state, and `keras.src.random.seed_generator.global_seed_generator`.
+- `workers`: `Trainer._maybe_symbolic_build` and `Trainer._make_function`.
 """
 
 import keras
@@ -64,4 +65,10 @@ from adversarial.backend.tensorflow import (
     summary_writer as summary_writer,
     switch as switch,
     when as when,
+)
+from adversarial.backend.workers import (
+    ModelOfWorkers as ModelOfWorkers,
+    is_chief as is_chief,
+    said_by_all as said_by_all,
+    several_workers as several_workers,
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from adversarial.backend import is_chief, said_by_all
 from adversarial.backend.epochs import begin_at
 from adversarial.errors import conversation
 from adversarial.files import ARCHIVE, check_archive, replaced
@@ -45,6 +46,9 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
         by `fit` are in another order in a new process: then some samples of
         the epoch come twice and others not at all, and all else is right.
 
+        Of several workers the first writes the file, and all read it: the
+        folder must be one that all machines see.
+
         When the training is complete the file stays, so that a kill after it
         loses nothing; `fit` to more epochs goes on from it, unless a callback
         has ended the training. What other callbacks remember is not kept, and
@@ -60,7 +64,7 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
     Raises:
         ValueError: for another kind of file, or an `every` that is neither.
             When training begins: if the file is no backup, or of another
-            model.
+            model; if several workers see different files.
         OSError: when training begins: if the file is damaged.
 
     Warns:
@@ -119,9 +123,9 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
         """Restores what the file has, if it is there."""
         self._begin()
         self._stop_passing()
-        if not self.path.exists():
+        record = self._record_of_all()
+        if record is None:
             return
-        record = self._read()
         self.model.load_weights(self.path)
         self._epoch, self._batches = record["epoch"], record["batches"]
         self._total = record["total"]
@@ -202,11 +206,34 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
             "stopped": stopped,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(self.path) as unfinished:
+        chief = is_chief(self.model.distribute_strategy)
+        with replaced(self.path, chief=chief) as unfinished:
             keras.saving.save_model(self.model, unfinished)
             with zipfile.ZipFile(unfinished, "a") as archive:
                 archive.writestr(RECORD, json.dumps(record))
         self._unsaved = 0
+
+    def _record_of_all(self) -> dict[str, int] | None:
+        """What the file says, if it is there: the same in all workers."""
+        strategy = self.model.distribute_strategy
+        said_by_all(strategy, [0])  # The chief may still be writing.
+        record = self._read() if self.path.exists() else None
+        found = record or {"epoch": -1, "total": -1}
+        said = said_by_all(strategy, [found["epoch"], found["total"]])
+        if any(numbers != said[0] for numbers in said):
+            each = "; ".join(
+                "no file" if epoch < 0 else f"{total} batches made"
+                for epoch, total in said
+            )
+            raise ValueError(
+                conversation(
+                    "All workers must go on from the same backup.",
+                    received=f"'{self.path}', in the order of workers: {each}.",
+                    fix="keep it in a folder that all machines see, or copy "
+                    "the file of the first worker to all.",
+                )
+            )
+        return record
 
     def _read(self) -> dict[str, int]:
         check_archive(self.path)

@@ -129,7 +129,7 @@ def _check(model: Any) -> None:
                     )
                 )
         return
-    trained = model.compiled and int(model.optimizer.iterations) > 0
+    trained = model.compiled and int(model.optimizer.iterations.numpy()) > 0
     if trained or not model.compiled:
         raise ValueError(
             conversation(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -117,6 +117,22 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
             ]
             for player, block in game.variables.items()
         }
+
+    def plain_moves(
+        self, players: Sequence[str]
+    ) -> list[tuple[str, ...]] | None:
+        """Says on which batch who steps along the gradient of that batch.
+
+        Optimizers can accumulate gradients only if this is all there is to the
+        rule.
+
+        Args:
+            players: The names of the players.
+
+        Returns:
+            The names for each batch of a cycle; `None` for any other rule.
+        """
+        return None
 
     def look(self) -> None:
         """Looks at the state after some steps, outside the compiled part.

@@ -79,14 +79,22 @@ class Scheduled(AdversarialOptimizer):
     def build(self, game: Game) -> None:
         """Checks the names."""
         for entry in self.schedule:
-            _resolved(entry, game)
+            _resolved(entry, game.players)
 
     def step(self, game: Game) -> None:
         """Moves the players of the current entry."""
-        entries = [_resolved(entry, game) for entry in self.schedule]
+        entries = [_resolved(entry, game.players) for entry in self.schedule]
         distinct = list(dict.fromkeys(entries))
         branch = _number(self.iterations, [distinct.index(e) for e in entries])
         game.switch(branch, [partial(self._move, players=e) for e in distinct])
+
+    def plain_moves(
+        self, players: Sequence[str]
+    ) -> list[tuple[str, ...]] | None:
+        """Returns the schedule, if the players step along their gradients."""
+        if self.inner.plain_moves(players) is None:
+            return None
+        return [_resolved(entry, players) for entry in self.schedule]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -115,12 +123,14 @@ def _entry(entry: Entry) -> tuple[str | int, ...]:
     return players
 
 
-def _resolved(entry: Iterable[str | int], game: Game) -> tuple[str, ...]:
+def _resolved(
+    entry: Iterable[str | int], players: Sequence[str]
+) -> tuple[str, ...]:
     names = []
     for player in entry:
-        if isinstance(player, int) and 0 <= player < len(game.players):
-            player = game.players[player]
-        if player not in game.players:
-            raise unknown("player in `schedule`", player, game.players)
+        if isinstance(player, int) and 0 <= player < len(players):
+            player = players[player]
+        if player not in players:
+            raise unknown("player in `schedule`", player, players)
         names.append(str(player))
     return tuple(dict.fromkeys(names))

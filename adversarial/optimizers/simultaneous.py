@@ -1,6 +1,6 @@
 """Simultaneous gradient descent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from adversarial.game import Game
 from adversarial.joint import Joint
@@ -47,3 +47,7 @@ class Simultaneous(Direction):
     ) -> Joint:
         """Returns each player's gradient of its own loss."""
         return game.field(at, players)
+
+    def plain_moves(self, players: Sequence[str]) -> list[tuple[str, ...]]:
+        """Returns that all players step on every batch."""
+        return [tuple(players)]

@@ -98,3 +98,24 @@ def test_fit_begins_where_a_callback_says():
     model.fit(x, x, epochs=5, verbose=0, callbacks=[Later()])
     assert seen == [3, 4]
     assert model._initial_epoch == 3
+
+
+def test_trainers_make_their_functions_of_the_step_by_one_method(monkeypatch):
+    """backend/workers.py: that of evaluation, too."""
+    made = []
+    make = keras.Model._make_function
+    assert list(inspect.signature(make).parameters) == ["self", "step_function"]
+    monkeypatch.setattr(
+        keras.Model, "_make_function", lambda self, step: made.append(step)
+    )
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.make_train_function()
+    model.make_test_function()
+    assert made == [model.train_step, model.test_step]
+
+
+def test_trainers_build_with_a_batch_by_one_method():
+    """backend/workers.py."""
+    build = inspect.signature(keras.Model._maybe_symbolic_build)
+    assert list(build.parameters) == ["self", "iterator", "data_batch"]
