@@ -104,6 +104,26 @@ def check_names(players: Players) -> None:
             taken[name] = meaning
 
 
+def check_trainable(players: Players) -> None:
+    """Refuses parameters that are frozen: their owner would move them.
+
+    Raises:
+        ValueError: if some are.
+    """
+    for player in players.values():
+        frozen = [v.path for v in player.variables if not v.trainable]
+        if frozen:
+            raise ValueError(
+                conversation(
+                    f"The parameters of player '{player.name}' must be "
+                    "trainable.",
+                    received=f"{quoted(frozen)}, which are frozen.",
+                    fix="set `layer.trainable = True`, or make the model again "
+                    "without them in `player_params`.",
+                )
+            )
+
+
 def _names(
     player_models: Any, player_params: Any, player_names: Sequence[str] | None
 ) -> list[str]:

@@ -49,6 +49,7 @@ def split_batch(
     Raises:
         ValueError: if the number or the names of the targets do not fit.
     """
+    check_not_empty(x)
     if not targets:
         return Batch(x, y, sample_weight)
     if y is None:
@@ -73,6 +74,25 @@ def split_batch(
                 for name, player in players.items()
             }
     return Batch(x, y, sample_weight, dealt, weights)
+
+
+def check_not_empty(x: Any) -> None:
+    """Refuses a batch without samples, if its size is known.
+
+    Raises:
+        ValueError: for that.
+    """
+    shapes = [getattr(v, "shape", None) for v in keras.tree.flatten(x)]
+    sizes = {shape[0] for shape in shapes if shape}
+    if sizes == {0}:
+        raise ValueError(
+            conversation(
+                "A batch must hold at least one sample.",
+                received="none.",
+                fix="leave empty batches out; in a `tf.data.Dataset`, make "
+                "batches after filtering.",
+            )
+        )
 
 
 def _deal(

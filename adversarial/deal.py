@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import numbers
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from adversarial import backend, registry
+from adversarial.arguments import checked_flag, checked_number
 from adversarial.errors import conversation, quoted, unknown
 from adversarial.losses.adversarial_loss import AdversarialLoss, loss_of_game
 from adversarial.optimizers import AdversarialOptimizer
@@ -247,8 +247,7 @@ def _entry(given: Any, argument: str) -> Any:
     if given is None:
         return None
     if argument == "loss_weights":
-        _check_type(given, numbers.Real, "loss weight", "a number")
-        return float(given)
+        return float(checked_number("loss_weights", given))
     whole = loss_of_game(given) or given
     cls = whole if isinstance(whole, type) else type(whole)
     if issubclass(cls, AdversarialLoss):
@@ -262,7 +261,7 @@ def _entry(given: Any, argument: str) -> Any:
             )
         )
     if not callable(given):
-        _check_type(given, str, "loss", "a Keras loss, its name or a function")
+        _check_type(given, "loss", "a Keras loss, its name or a function")
     if isinstance(given, str) and given not in ("crossentropy", "ce"):
         _check_name(given, keras.losses, "loss")
     return given
@@ -273,14 +272,14 @@ def _metric(metric: Any) -> Any:
         return type(metric).from_config(metric.get_config())
     if not callable(metric):
         what = "a Keras metric, its name or a function"
-        _check_type(metric, str, "metric", what)
+        _check_type(metric, "metric", what)
     if isinstance(metric, str) and metric not in ("accuracy", "acc"):
         _check_name(metric, keras.metrics, "metric")
     return metric
 
 
-def _check_type(given: Any, kind: type, noun: str, wanted: str) -> None:
-    if not isinstance(given, kind):
+def _check_type(given: Any, noun: str, wanted: str) -> None:
+    if not isinstance(given, str):
         raise TypeError(
             conversation(
                 f"A {noun} must be {wanted}.",
@@ -308,13 +307,15 @@ def deal_flag(players: Players, given: Any, argument: str) -> dict[str, bool]:
 
     Raises:
         ValueError: for unknown players.
+        TypeError: for what is not True or False.
     """
     if not isinstance(given, Mapping):
-        return dict.fromkeys(players, bool(given))
+        given = dict.fromkeys(players, checked_flag(argument, given))
     for name in given:
         if name not in players:
             raise unknown(f"player in `{argument}`", name, players)
-    return {name: bool(given.get(name, True)) for name in players}
+    flags = {**dict.fromkeys(players, True), **given}
+    return {n: checked_flag(f"{argument}['{n}']", x) for n, x in flags.items()}
 
 
 def deal_kwargs(
@@ -350,8 +351,7 @@ def deal_kwargs(
         dealt["loss"] = dict(loss if named else dict.fromkeys(players, loss))
     for name, own in given.items():
         if name not in players:
-            kind = "player in `player_compile_kwargs`"
-            raise unknown(kind, name, players)
+            raise unknown("player in `player_compile_kwargs`", name, players)
         for argument, value in (own or {}).items():
             if argument not in DEALT:
                 kind = "argument in `player_compile_kwargs`"

@@ -36,7 +36,7 @@ class DivergenceMonitor:
     def __init__(
         self, players: list[str], on_nonfinite: str, every: int | None = None
     ) -> None:
-        if on_nonfinite not in CHOICES:
+        if not isinstance(on_nonfinite, str) or on_nonfinite not in CHOICES:
             raise ValueError(
                 conversation(
                     "`on_nonfinite` must be 'raise', 'warn' or 'rollback'.",

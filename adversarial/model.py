@@ -8,12 +8,14 @@ from typing import Any
 import keras
 
 from adversarial import optimizers
-from adversarial.assembly import assemble
+from adversarial.arguments import checked_count, checked_flag
+from adversarial.assembly import assemble, check_trainable
 from adversarial.callbacks.player_progress import with_player_progress
 from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
 from adversarial.errors import conversation
 from adversarial.evaluation import Evaluator
+from adversarial.fit_arguments import NO_BATCH, check_fit_arguments
 from adversarial.game import Game
 from adversarial.optimizers import AdversarialOptimizer
 from adversarial.player import scaled_players
@@ -160,6 +162,12 @@ class AdversarialModel(SavedModel):
         """
         given = dict(locals())
         del given["self"], given["__class__"]
+        checked_flag("run_eagerly", run_eagerly)
+        checked_flag("auto_scale_loss", auto_scale_loss)
+        checked_count("steps_per_execution", steps_per_execution, least=1)
+        if jit_compile != "auto":
+            checked_flag("jit_compile", jit_compile)
+        check_trainable(self.players)
         strategy = optimizers.get(adversarial_optimizer)
         each = deal_optimizers(self.players, player_optimizers)
         update = deal_flag(self.players, update_state, "update_state")
@@ -299,10 +307,17 @@ class AdversarialModel(SavedModel):
                 compiled with another `on_nonfinite`.
         """
         self._compiled()[1].forget()
+        own = {"batch_size": batch_size, "epochs": epochs}
+        own |= {"callbacks": callbacks}
+        check_fit_arguments(x, y, {**own, **kwargs}, self.players.target_count)
         callbacks = with_player_progress(callbacks, verbose, list(self.players))
-        return super().fit(
+        history = super().fit(
             x, y, batch_size, epochs, verbose, callbacks, **kwargs
         )
+        begun = int(self.optimizer.iterations.numpy()) > 0
+        if history.epoch and not begun and "loss" not in history.history:
+            raise ValueError(NO_BATCH.format("train on"))
+        return history
 
     def evaluate(
         self,
@@ -319,12 +334,16 @@ class AdversarialModel(SavedModel):
             of `metrics_names`.
         """
         self._compiled()
+        own = {"batch_size": batch_size}
+        check_fit_arguments(x, y, {**own, **kwargs}, self.players.target_count)
         as_dict = kwargs.pop("return_dict", False)
         kwargs["callbacks"] = with_player_progress(
             kwargs.get("callbacks"), verbose, list(self.players)
         )
         kwargs["return_dict"] = True
         logs = super().evaluate(x, y, batch_size, verbose, **kwargs)
+        if not logs:
+            raise ValueError(NO_BATCH.format("evaluate"))
         return logs if as_dict else [logs[n] for n in self.metrics_names]
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:

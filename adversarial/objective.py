@@ -76,7 +76,7 @@ class Objective(keras.Model):  # type: ignore[misc]
         """Creates the metrics' variables, once, from a batch of zeros."""
         if self.ready:
             return
-        self._check(targets, outputs)
+        self._check(targets, outputs, weights)
         with backend.concrete():
             y, y_pred, w = (
                 None if part is None else [_zeros(x) for x in part]
@@ -101,11 +101,24 @@ class Objective(keras.Model):  # type: ignore[misc]
         Outside a `keras.StatelessScope` it also updates the mean of each
         output's loss.
 
+        Where sizes are not known before a step runs, targets or weights with
+        another number of rows than the outputs make the loss NaN, so that the
+        step is refused instead of learning from rows that were broadcast.
+
         Raises:
-            ValueError: if a target does not have the shape of its output.
+            ValueError: if a target is missing or does not have the shape of
+                its output, or if weights do not fit.
         """
-        self._check(targets, outputs)
-        return self._loss_of(targets, outputs, weights)
+        self._check(targets, outputs, weights)
+        loss = self._loss_of(targets, outputs, weights)
+        parts = [targets, *([] if weights is None else [weights])]
+        judged = [
+            x
+            for part in parts
+            for given, x in zip(self.given_losses or [], part, strict=True)
+            if x is not None and _kind(given) is not None
+        ]
+        return unless_rows_differ(loss, outputs[0], judged)
 
     def update(
         self, targets: Any, outputs: Any, weights: Any, *, loss: Tensor
@@ -139,6 +152,13 @@ class Objective(keras.Model):  # type: ignore[misc]
         }
 
     def _loss_of(self, targets: Any, outputs: Any, weights: Any) -> Tensor:
+        if weights is not None:
+            weights = [
+                aligned(loss, y_pred, w)
+                for loss, y_pred, w in zip(
+                    self.given_losses or [], outputs, weights, strict=True
+                )
+            ]
         return self.compute_loss(
             x=None,
             y=self._packed(targets),
@@ -146,9 +166,14 @@ class Objective(keras.Model):  # type: ignore[misc]
             sample_weight=self._packed(weights),
         )
 
-    def _check(self, targets: Any, outputs: Any) -> None:
-        if self.given_losses is not None:
-            check_shapes(self.output_names, self.given_losses, targets, outputs)
+    def _check(self, targets: Any, outputs: Any, weights: Any) -> None:
+        if self.given_losses is None:
+            return
+        check_shapes(self.output_names, self.given_losses, targets, outputs)
+        if weights is not None:
+            check_weights(
+                self.output_names, self.given_losses, weights, outputs
+            )
 
     def _packed(self, values: list[Any] | None) -> Any:
         return values[0] if values is not None and self.single else values
@@ -175,6 +200,15 @@ def check_shapes(
         names, losses, targets, outputs, strict=True
     ):
         kind = _kind(loss)
+        if loss is not None and y is None:
+            raise ValueError(
+                conversation(
+                    f"The output '{name}' has a loss, so it needs a target.",
+                    received="None.",
+                    fix="pass an array, or compile with no loss for this "
+                    "output.",
+                )
+            )
         if y is None or kind is None or kind in UNLIKE:
             continue
         expected = tuple(y_pred.shape)
@@ -186,9 +220,95 @@ def check_shapes(
                     f"The target '{name}' must have the shape of its output"
                     f"{' without the last axis' if kind in SPARSE else ''}.",
                     expected=_shape(expected) + ".",
-                    received=_shape(tuple(y.shape)) + ".",
+                    received=_shape(tuple(y.shape), expected) + ".",
                 )
             )
+
+
+def check_weights(
+    names: list[str], losses: list[Any], weights: list[Any], outputs: list[Any]
+) -> None:
+    """Refuses sample weights that would be broadcast over other samples.
+
+    Args:
+        names: The names of the targets.
+        losses: What `compile` was given for each output.
+        weights: The sample weights of each output, or `None`.
+        outputs: The outputs.
+
+    Raises:
+        ValueError: if the weights are not one per sample, nor one per value of
+            a loss that Keras ships.
+    """
+    for name, loss, w, y_pred in zip(
+        names, losses, weights, outputs, strict=True
+    ):
+        if w is None:
+            continue
+        shape, rows = tuple(w.shape), tuple(y_pred.shape)[:1]
+        expected = _values_shape(loss, y_pred) or rows
+        own = _values_shape(loss, y_pred) is None
+        if shape[1:] and shape[-1] == 1 and len(shape) == len(expected) + 1:
+            shape = shape[:-1]
+        fits = _alike(shape[: len(expected)], expected[: len(shape)])
+        if not shape or not fits or (not own and len(shape) > len(expected)):
+            each = "" if len(expected) < 2 else f" or {_shape(expected)}"
+            raise ValueError(
+                conversation(
+                    f"The sample weights of '{name}' must be one per sample.",
+                    expected=f"(batch,){each}.",
+                    received=_shape(tuple(w.shape), rows) + ".",
+                )
+            )
+
+
+def aligned(loss: Any, y_pred: Tensor, weight: Tensor | None) -> Tensor | None:
+    """Gives weights per sample the axes of a loss with a value per pixel.
+
+    Keras lines shapes up at their ends: it would take weights of shape (batch,)
+    for those of the columns of an image.
+    """
+    values = _values_shape(loss, y_pred)
+    if weight is None or values is None or len(values) < 2:
+        return weight
+    weight = ops.convert_to_tensor(weight)
+    rank = len(weight.shape)
+    if rank == len(values) + 1:
+        return ops.squeeze(weight, -1)
+    missing = [1] * (len(values) - rank)
+    return ops.reshape(weight, (*ops.shape(weight), *missing))
+
+
+def unless_rows_differ(
+    loss: Tensor, output: Tensor, others: list[Tensor]
+) -> Tensor:
+    """Returns a loss, or NaN if one of the others has other rows."""
+    rows = output.shape[0]
+    unknown = [x for x in others if None in (x.shape[0], rows)]
+    if not unknown:
+        return loss
+    count = ops.shape(output)[0]
+    fits = ops.all(
+        ops.stack([ops.equal(ops.shape(x)[0], count) for x in unknown])
+    )
+    return loss + ops.where(fits, 0.0, float("nan"))
+
+
+def _values_shape(loss: Any, y_pred: Tensor) -> tuple[int | None, ...] | None:
+    """The shape of what a loss that Keras ships makes of an output."""
+    kind = _kind(loss)
+    shape = tuple(y_pred.shape)
+    known = kind is not None and kind not in UNLIKE and len(shape) > 1
+    return shape[:-1] if known else None
+
+
+def _alike(
+    shape: tuple[int | None, ...], expected: tuple[int | None, ...]
+) -> bool:
+    return all(
+        a is None or b is None or a == b or (a == 1 and i > 0)
+        for i, (a, b) in enumerate(zip(shape, expected, strict=True))
+    )
 
 
 def _kind(loss: Any) -> str | None:
@@ -200,12 +320,20 @@ def _kind(loss: Any) -> str | None:
     return snake_case(getattr(loss, "__name__", type(loss).__name__))
 
 
-def _shape(shape: tuple[int | None, ...]) -> str:
-    """Writes a shape, with the word `batch` in the first place."""
+def _shape(
+    shape: tuple[int | None, ...], like: tuple[int | None, ...] = ()
+) -> str:
+    """Writes a shape, with the word `batch` in the first place.
+
+    Another number of rows than that of `like` is written out.
+    """
     if not shape:
         return "a scalar"
     rest = ["?" if size is None else str(size) for size in shape[1:]]
-    return f"(batch, {', '.join(rest)})" if rest else "(batch,)"
+    written = f"(batch, {', '.join(rest)})" if rest else "(batch,)"
+    if like and not _fits(shape[:1], like[:1]):
+        written += f", of {shape[0]} rows where the batch has {like[0]}"
+    return written
 
 
 def _fits(

@@ -167,6 +167,12 @@ class Players(Mapping[str, Player]):
         """The names of all targets, in player order."""
         return [name for player in self.values() for name in player.targets]
 
+    @property
+    def target_count(self) -> int | None:
+        """The number of targets; `None` if the outputs are not known yet."""
+        known = all(p.output_names is not None for p in self.values())
+        return len(self.targets) if known else None
+
 
 def assign_state(players: Players) -> None:
     """Gives each non-trainable variable to the player whose layer it is in.

@@ -21,6 +21,10 @@ from adversarial.backend.random_state import (
 )
 from adversarial.divergence import DivergenceMonitor
 from adversarial.errors import conversation
+from adversarial.exporting import (
+    check_format,
+    input_signature as signature_of,
+)
 from adversarial.files import (
     ARCHIVE,
     check_archive,
@@ -134,6 +138,36 @@ class SavedModel(ModelOfWorkers):
                 raise damaged(filepath, str(reason)) from reason
             reason.add_note(f"This was '{filepath}'; nothing was changed.")
             raise
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: Any = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Exports `predict` as `keras.Model.export` does, to run without Keras.
+
+        What is exported are all outputs of all players. To sample, export the
+        generator: `generator.export(...)`.
+
+        Args:
+            filepath: The path of a folder, or of a file: see Keras.
+            format: As in Keras, such as `"tf_saved_model"` or `"onnx"`.
+            verbose: As in Keras.
+            input_signature: A list of the `keras.InputSpec` of all inputs;
+                `None` asks the networks.
+            **kwargs: As in Keras.
+
+        Raises:
+            ValueError: if the shapes of the inputs are not known, or if an
+                ONNX file would have to draw latents.
+        """
+        check_format(self.players, format)
+        if input_signature is None:
+            input_signature = signature_of(self.players)
+        super().export(filepath, format, verbose, input_signature, **kwargs)
 
     def whole_state(self) -> list[keras.Variable]:
         """Returns every variable that a step of training can change."""

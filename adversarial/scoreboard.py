@@ -96,7 +96,8 @@ class Scoreboard:
                 data, iterator = backend.peek(iterator)
                 if data is not None:
                     self.prepare(data)
-            return function(iterator)
+            with backend.shapes_in_words():
+                return function(iterator)
 
         return prepared
 

@@ -309,7 +309,7 @@ def test_the_loss_of_a_whole_game_is_not_that_of_a_player(given, received):
     [
         ("loss", 3, "A loss must be a Keras loss"),
         ("metrics", 3, "A metric must be a Keras metric"),
-        ("loss_weights", "much", "A loss weight must be a number"),
+        ("loss_weights", "much", "`loss_weights` must be a number"),
     ],
 )
 def test_things_of_a_wrong_type_are_refused(argument, given, wanted):

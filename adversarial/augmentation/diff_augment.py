@@ -170,11 +170,12 @@ class DiffAugment(ImageAugmentation):
         return ops.floor(size * ratio + 0.5)
 
 
-def _words(policy: str | Sequence[str]) -> tuple[str, ...]:
+def _words(policy: Any) -> tuple[str, ...]:
     words = policy.split(",") if isinstance(policy, str) else policy
+    words = words if isinstance(words, list | tuple) else [words]
     words = tuple(w.strip() if isinstance(w, str) else w for w in words)
     for word in words:
-        if word not in list(POLICIES):
+        if not isinstance(word, str) or word not in POLICIES:
             raise unknown("word in `policy`", word, POLICIES)
     if not words or len(set(words)) < len(words):
         raise ValueError(

@@ -171,12 +171,13 @@ def known_transforms(words: str | Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: if there are none, or for one that is not known.
     """
-    words = (words,) if isinstance(words, str) else tuple(words)
     known = list(_meanings())
-    for word in words:
-        if word not in known:
+    several = isinstance(words, list | tuple)
+    given: tuple[Any, ...] = tuple(words) if several else (words,)
+    for word in given:
+        if not isinstance(word, str) or word not in known:
             raise unknown("transform", word, known)
-    if not words:
+    if not given:
         raise ValueError(
             conversation(
                 "There must be a transform.",
@@ -185,7 +186,7 @@ def known_transforms(words: str | Sequence[str]) -> tuple[str, ...]:
                 fix="leave the layer out for no augmentation.",
             )
         )
-    return words
+    return given
 
 
 def _meanings() -> dict[str, list[str]]:

@@ -60,6 +60,7 @@ from adversarial.backend.tensorflow import (
     read as read,
     recomputed as recomputed,
     repeat as repeat,
+    shapes_in_words as shapes_in_words,
     specs as specs,
     specs_of as specs_of,
     summary_writer as summary_writer,

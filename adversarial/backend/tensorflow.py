@@ -14,6 +14,7 @@ from adversarial.backend.replicas import (
     of_one_replica,
     write,
 )
+from adversarial.errors import conversation
 
 Tensor = Any
 _Result = TypeVar("_Result")
@@ -274,6 +275,28 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
     """
     traced = tf.function(function, autograph=False)
     return specs(traced.get_concrete_function(inputs).structured_outputs)
+
+
+@contextlib.contextmanager
+def shapes_in_words() -> Iterator[None]:
+    """Says in words what TensorFlow says of shapes that do not fit.
+
+    Raises:
+        ValueError: for such an error of a compiled step.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if "ncompatible shapes" not in str(error):
+            raise
+        raise ValueError(
+            conversation(
+                "All arrays of a batch must hold the same number of samples.",
+                received="shapes that do not fit each other; see above.",
+                fix="look at the shapes of `x`, `y` and `sample_weight` in "
+                "every batch that the data give.",
+            )
+        ) from error
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from adversarial.arguments import checked_count, checked_number
 from adversarial.errors import conversation, quoted
 from adversarial.layers.latent import NormalLatent
 from adversarial.penalties.network_penalty import NetworkPenalty
@@ -46,7 +47,8 @@ def build_gan(
             discriminator has not as many inputs as the generator has outputs;
             if latents are to be drawn for a generator of several inputs; if
             two penalties have one name.
-        TypeError: if a penalty is no `NetworkPenalty`.
+        TypeError: if a network is no model, or a penalty no
+            `NetworkPenalty`.
 
     Example:
 
@@ -171,7 +173,13 @@ def gan_targets(
         The targets of [generator_yfake, generator_yreal, discriminator_yfake,
         discriminator_yreal] = [real, fake, fake, real], each of shape (n, 1),
         float32.
+
+    Raises:
+        ValueError: for a negative n, or targets that are not finite.
+        TypeError: for what is no number.
     """
+    n = checked_count("n", n)
+    real, fake = checked_number("real", real), checked_number("fake", fake)
     values = (real, fake, fake, real)
     return [np.full((n, 1), value, "float32") for value in values]
 
@@ -194,6 +202,15 @@ def _single(tensors: list[Tensor]) -> Any:
 
 def _check_graphs(**models: keras.Model) -> None:
     for role, model in models.items():
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                conversation(
+                    f"The {role} must be a Keras model.",
+                    received=f"{model!r} of type `{type(model).__name__}`.",
+                    fix="wrap layers: `keras.Sequential([keras.Input(shape), "
+                    "...])`.",
+                )
+            )
         if not model.built:
             raise ValueError(
                 conversation(
@@ -217,7 +234,15 @@ def _check_graphs(**models: keras.Model) -> None:
             )
 
 
-def _check_penalties(penalties: Sequence[NetworkPenalty]) -> None:
+def _check_penalties(penalties: Any) -> None:
+    if not isinstance(penalties, list | tuple):
+        raise TypeError(
+            conversation(
+                "`penalties` must be a list of layers.",
+                received=f"{penalties!r} of type `{type(penalties).__name__}`.",
+                fix="write `penalties=[R1(discriminator)]`.",
+            )
+        )
     for penalty in penalties:
         if not isinstance(penalty, NetworkPenalty):
             raise TypeError(

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from adversarial.arguments import checked_count, checked_number
 from adversarial.layers.class_numbers import check_labels, in_range
 from adversarial.layers.positive import positive_whole
 from adversarial.registry import register
@@ -67,9 +68,9 @@ class ConditionalBatchNormalization(keras.layers.Layer):  # type: ignore[misc]
     ) -> None:
         super().__init__(**kwargs)
         self.classes = positive_whole("classes", classes)
-        self.axis = axis
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.axis = checked_count("axis", axis, least=None)
+        self.momentum = checked_number("momentum", momentum, least=0, most=1)
+        self.epsilon = checked_number("epsilon", epsilon, above=0)
         self.norm = keras.layers.BatchNormalization(
             axis=axis,
             momentum=momentum,

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from adversarial.errors import conversation
+from adversarial.layers.positive import finite
 from adversarial.registry import register
 
 Tensor = Any
@@ -146,15 +147,15 @@ class UniformLatent(Latent):
         **kwargs: Any,
     ) -> None:
         super().__init__(shape, seed=seed, **kwargs)
-        if not low < high:
+        if not (finite(low) and finite(high) and low < high):
             raise ValueError(
                 conversation(
-                    "`low` must be below `high`.",
+                    "`low` must be below `high`, both finite.",
                     received=f"low={low}, high={high}.",
                 )
             )
-        self.low = low
-        self.high = high
+        self.low = float(low)
+        self.high = float(high)
 
     def draw(self, shape: Sequence[Any]) -> Tensor:
         """Draws uniform numbers."""

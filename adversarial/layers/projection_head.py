@@ -72,7 +72,11 @@ class ProjectionHead(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**kwargs)
         self.classes = positive_whole("classes", classes)
         policy = self.dtype_policy
-        self.score = score or keras.layers.Dense(1, dtype=policy, name="score")
+        self.score = (
+            keras.layers.Dense(1, dtype=policy, name="score")
+            if score is None
+            else score
+        )
         self.embedding: Any = embedding
 
     def build(self, input_shape: Any) -> None:

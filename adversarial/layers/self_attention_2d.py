@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from adversarial.arguments import checked_flag
 from adversarial.errors import conversation
 from adversarial.layers.positive import positive_whole
 from adversarial.layers.spectral_normalization import SpectralNormalization
@@ -79,7 +80,9 @@ class SelfAttention2D(keras.layers.Layer):  # type: ignore[misc]
             "value_reduction", value_reduction
         )
         self.pool_size = positive_whole("pool_size", pool_size)
-        self.spectral_normalization = bool(spectral_normalization)
+        self.spectral_normalization = checked_flag(
+            "spectral_normalization", spectral_normalization
+        )
         self.pool = keras.layers.MaxPooling2D(
             self.pool_size, dtype=self.dtype_policy, data_format="channels_last"
         )

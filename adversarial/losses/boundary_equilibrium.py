@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from adversarial.losses.named_loss import NamedLoss, Names, check_number
+from adversarial.arguments import checked_number
+from adversarial.losses.named_loss import NamedLoss, Names
 from adversarial.losses.seen import Seen, at_least_float32, per_sample
 from adversarial.registry import PACKAGE, register
 
@@ -138,12 +139,9 @@ class EquilibriumBalance(keras.layers.Layer):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_number("gamma", gamma, gamma > 0, "above 0.")
-        check_number("rate", rate, rate > 0, "above 0.")
-        check_number("start", start, 0 <= start <= 1, "from 0 to 1.")
-        self.gamma = gamma
-        self.rate = rate
-        self.start = start
+        self.gamma = checked_number("gamma", gamma, above=0)
+        self.rate = checked_number("rate", rate, above=0)
+        self.start = checked_number("start", start, least=0, most=1)
         self.k = self.add_weight(
             shape=(),
             initializer=keras.initializers.Constant(start),

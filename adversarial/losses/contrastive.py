@@ -7,8 +7,9 @@ from typing import Any
 
 from keras import ops
 
+from adversarial.arguments import checked_number
 from adversarial.losses.conditional_loss import ConditionalLoss
-from adversarial.losses.named_loss import Names, check_number
+from adversarial.losses.named_loss import Names
 from adversarial.losses.rows import cosines, rows, unit
 from adversarial.losses.seen import Seen, check_same
 from adversarial.registry import register
@@ -59,10 +60,9 @@ class Contrastive(ConditionalLoss):
             generator=generator,
             discriminator=discriminator,
         )
-        check_number("temperature", temperature, temperature > 0, "above 0.")
         self.real_proxy = real_proxy
         self.fake_proxy = fake_proxy
-        self.temperature = temperature
+        self.temperature = checked_number("temperature", temperature, above=0)
 
     def of_generator(self, seen: Seen) -> Tensor:
         """Returns the contrast of the generated samples."""
@@ -274,11 +274,12 @@ class DataToDataCrossEntropy(Contrastive):
             generator=generator,
             discriminator=discriminator,
         )
-        a, b, expected = positive_margin, negative_margin, "from -1 to 1."
-        check_number("positive_margin", a, -1 <= a <= 1, expected)
-        check_number("negative_margin", b, -1 <= b <= 1, expected)
-        self.positive_margin = positive_margin
-        self.negative_margin = negative_margin
+        self.positive_margin = checked_number(
+            "positive_margin", positive_margin, least=-1, most=1
+        )
+        self.negative_margin = checked_number(
+            "negative_margin", negative_margin, least=-1, most=1
+        )
 
     def contrast(self, to_proxy: Tensor, between: Tensor, same: Any) -> Tensor:
         """Returns log(P + N) - log P."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from keras import ops
 
+from adversarial.arguments import checked_number
 from adversarial.losses.gan_loss import SeparableLoss
-from adversarial.losses.named_loss import NamedLoss, Names, check_number
+from adversarial.losses.named_loss import NamedLoss, Names
 from adversarial.losses.rows import cosines, rows
 from adversarial.losses.seen import Seen
 from adversarial.registry import register
@@ -74,8 +75,7 @@ class EnergyBased(SeparableLoss):
             generator=generator,
             discriminator=discriminator,
         )
-        check_number("margin", margin, margin > 0, "above 0.")
-        self.margin = margin
+        self.margin = checked_number("margin", margin, above=0)
 
     def on_real(self, score: Tensor) -> Tensor:
         """Returns s."""

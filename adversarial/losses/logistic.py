@@ -6,8 +6,9 @@ from typing import Any
 
 from keras import ops
 
+from adversarial.arguments import checked_number
 from adversarial.losses.gan_loss import SeparableLoss
-from adversarial.losses.named_loss import Names, check_number
+from adversarial.losses.named_loss import Names
 from adversarial.registry import register
 
 Tensor = Any
@@ -47,13 +48,12 @@ class Logistic(SeparableLoss):
             generator=generator,
             discriminator=discriminator,
         )
-        expected = "from 0 to below 0.5."
-        ok = 0 <= smooth_real < 0.5
-        check_number("smooth_real", smooth_real, ok, expected)
-        ok = 0 <= smooth_fake < 0.5
-        check_number("smooth_fake", smooth_fake, ok, expected)
-        self.smooth_real = smooth_real
-        self.smooth_fake = smooth_fake
+        self.smooth_real = checked_number(
+            "smooth_real", smooth_real, least=0, below=0.5
+        )
+        self.smooth_fake = checked_number(
+            "smooth_fake", smooth_fake, least=0, below=0.5
+        )
 
     # softplus(s) - softplus(-s) = s, so a smoothed label adds a line.
     def on_real(self, score: Tensor) -> Tensor:

@@ -8,9 +8,10 @@ from typing import Any
 
 from keras import ops
 
+from adversarial.arguments import checked_number
 from adversarial.errors import conversation, quoted
 from adversarial.losses.class_labels import cross_entropy, one_hot_labels
-from adversarial.losses.named_loss import NamedLoss, Names, check_number
+from adversarial.losses.named_loss import NamedLoss, Names
 from adversarial.losses.rows import rows
 from adversarial.losses.seen import Seen, check_same
 from adversarial.registry import register
@@ -107,8 +108,8 @@ class MutualInformation(NamedLoss):
                     received=f"{quoted(named)}.",
                 )
             )
-        v = 1.0 if variance is None else variance
-        check_number("variance", v, v > 0, "above 0.")
+        if variance is not None:
+            variance = checked_number("variance", variance, above=0)
         self.code = code
         self.logits = logits
         self.mean = mean

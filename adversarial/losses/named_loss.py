@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from adversarial.arguments import checked_choice, checked_count
 from adversarial.errors import conversation, quoted, unknown
 from adversarial.losses.adversarial_loss import AdversarialLoss
 from adversarial.losses.seen import Seen
@@ -69,8 +70,23 @@ class NamedLoss(AdversarialLoss):
 
 
 def listed(names: Names) -> list[str]:
-    """Returns names as a list, whether one came or several."""
-    return [names] if isinstance(names, str) else list(names)
+    """Returns names as a list, whether one came or several.
+
+    Raises:
+        TypeError: for what is neither.
+    """
+    found = [names] if isinstance(names, str) else names
+    if not isinstance(found, list | tuple) or not all(
+        isinstance(name, str) for name in found
+    ):
+        raise TypeError(
+            conversation(
+                "Outputs and players must be given by name.",
+                expected="a name, or a list of names.",
+                received=f"{names!r} of type `{type(names).__name__}`.",
+            )
+        )
+    return list(found)
 
 
 def check_choice(argument: str, value: str, known: Sequence[str]) -> None:
@@ -79,43 +95,17 @@ def check_choice(argument: str, value: str, known: Sequence[str]) -> None:
     Raises:
         ValueError: with the nearest spelling.
     """
-    if value not in known:
-        raise unknown(f"`{argument}`", value, known)
-
-
-def check_number(
-    argument: str, value: float, holds: bool, expected: str
-) -> None:
-    """Refuses a number that is out of its range.
-
-    Args:
-        argument: Its name.
-        value: The number.
-        holds: Whether it is in its range.
-        expected: The range, in words.
-
-    Raises:
-        ValueError: if it is not.
-    """
-    if not holds:
-        raise ValueError(
-            conversation(
-                f"`{argument}` is out of range.",
-                expected=expected,
-                received=f"{value!r}.",
-            )
-        )
+    checked_choice(argument, value, known)
 
 
 def check_count(classes: Any) -> None:
     """Refuses what is no number of classes.
 
     Raises:
-        ValueError: unless it is a whole number of at least 2.
+        ValueError: if it is below 2.
+        TypeError: if it is no whole number.
     """
-    whole = isinstance(classes, int) and not isinstance(classes, bool)
-    expected = "a whole number of classes, at least 2."
-    check_number("classes", classes, whole and classes > 1, expected)
+    checked_count("classes", classes, least=2)
 
 
 def check_layers(first: Names, second: Names) -> None:

@@ -65,7 +65,7 @@ class Seen:
         Raises:
             ValueError: if there is no such output.
         """
-        if name not in self._outputs:
+        if not isinstance(name, str) or name not in self._outputs:
             raise unknown(
                 f"output in `{self.reader}({argument}=...)`",
                 name,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from adversarial.errors import conversation
+from adversarial.layers.positive import finite
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -32,3 +35,9 @@ def whole(name: str, value: Any, least: int) -> int:
             )
         )
     return number
+
+
+def is_range(value: Any) -> bool:
+    """Says whether a value is a pair of finite numbers in their order."""
+    pair = isinstance(value, list | tuple | np.ndarray) and len(value) == 2
+    return pair and all(map(finite, value)) and bool(value[0] < value[1])

@@ -13,6 +13,7 @@ from keras import ops
 from adversarial import backend
 from adversarial.errors import conversation
 from adversarial.metrics import extractor as extractors
+from adversarial.metrics.arguments import is_range
 from adversarial.metrics.side import AddVariable, Side
 from adversarial.registry import snake_case
 
@@ -83,9 +84,10 @@ class GenerativeMetric(keras.metrics.Metric, abc.ABC):  # type: ignore[misc]
         self._check_arguments(value_range)
         self._given_extractor = extractor
         self.extractor = extractors.resolve(extractor)
-        self.value_range = value_range and (
-            float(value_range[0]),
-            float(value_range[1]),
+        self.value_range = (
+            None
+            if value_range is None
+            else (float(value_range[0]), float(value_range[1]))
         )
         self.keep_real = keep_real
         self._kept = False
@@ -264,7 +266,7 @@ class GenerativeMetric(keras.metrics.Metric, abc.ABC):  # type: ignore[misc]
                     received=f"{self.dtype!r}.",
                 )
             )
-        if value_range is not None and not value_range[0] < value_range[1]:
+        if value_range is not None and not is_range(value_range):
             raise ValueError(
                 conversation(
                     "`value_range` must be the lowest and highest value.",

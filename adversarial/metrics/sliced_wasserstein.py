@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from adversarial.errors import conversation
+from adversarial.arguments import checked_number
 from adversarial.metrics.arguments import whole
 from adversarial.metrics.sampled_metric import SampledMetric
 from adversarial.registry import register
@@ -79,14 +79,7 @@ class SlicedWasserstein(SampledMetric):
         **kwargs: Any,
     ) -> None:
         self.projections = whole("projections", projections, 1)
-        self.order = float(order)
-        if not 1 <= self.order < np.inf:
-            raise ValueError(
-                conversation(
-                    "`order` must be a finite number, 1 or more.",
-                    received=f"{order}.",
-                )
-            )
+        self.order = float(checked_number("order", order, least=1))
         super().__init__(extractor, **kwargs)
 
     def get_config(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from adversarial.errors import conversation
+from adversarial.arguments import checked_number
 from adversarial.momentum.decay import decay, turned
 from adversarial.registry import register
 
@@ -86,18 +86,10 @@ class MomentumAdam(keras.optimizers.Optimizer):  # type: ignore[misc]
     ) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
         self._b = decay("beta_1", beta_1, angle)
-        if not (0.0 <= beta_2 < 1.0 and epsilon >= 0.0):
-            raise ValueError(
-                conversation(
-                    "`beta_2` must be a decay and `epsilon` not negative.",
-                    expected="0 <= beta_2 < 1 and epsilon >= 0.",
-                    received=f"beta_2={beta_2!r}, epsilon={epsilon!r}.",
-                )
-            )
         self.beta_1 = float(beta_1)
         self.angle = float(angle)
-        self.beta_2 = float(beta_2)
-        self.epsilon = float(epsilon)
+        self.beta_2 = float(checked_number("beta_2", beta_2, least=0, below=1))
+        self.epsilon = float(checked_number("epsilon", epsilon, least=0))
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Makes the slots of the two moments."""

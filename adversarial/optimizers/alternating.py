@@ -8,7 +8,12 @@ from typing import Any
 from adversarial.errors import conversation
 from adversarial.game import Game
 from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
-from adversarial.optimizers.checks import check_players, checked_order
+from adversarial.optimizers.checks import (
+    check_players,
+    checked_count,
+    checked_flag,
+    checked_order,
+)
 from adversarial.optimizers.direction import Direction, get_direction
 from adversarial.registry import register
 
@@ -76,7 +81,7 @@ class Alternating(AdversarialOptimizer):
     ) -> None:
         super().__init__(get_direction(inner))
         self.order_of_moves = checked_order(order)
-        if not isinstance(steps or {}, Mapping):
+        if not isinstance({} if steps is None else steps, Mapping):
             raise TypeError(
                 conversation(
                     "`steps` must be a dict by player.",
@@ -85,15 +90,9 @@ class Alternating(AdversarialOptimizer):
                 )
             )
         self.steps = dict(steps or {})
-        self.fresh_noise = fresh_noise
+        self.fresh_noise = checked_flag("fresh_noise", fresh_noise)
         for name, count in self.steps.items():
-            if not isinstance(count, int) or count < 1:
-                raise ValueError(
-                    conversation(
-                        "`steps` must hold positive whole numbers.",
-                        received=f"{count!r} for player '{name}'.",
-                    )
-                )
+            self.steps[name] = checked_count(f"steps['{name}']", count, least=1)
 
     def build(self, game: Game) -> None:
         """Checks the names."""

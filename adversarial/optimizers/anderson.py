@@ -9,7 +9,10 @@ from keras import ops
 
 from adversarial.game import Game, Slots
 from adversarial.joint import Joint
-from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
+from adversarial.optimizers.adversarial_optimizer import (
+    AdversarialOptimizer,
+    get,
+)
 from adversarial.optimizers.checks import checked_count, checked_number
 from adversarial.registry import register
 
@@ -66,7 +69,7 @@ class Anderson(AdversarialOptimizer):
         memory: int = 2,
         regularization: float = 1e-10,
     ) -> None:
-        super().__init__(inner)
+        super().__init__(get(inner))
         self.memory = checked_count("memory", memory)
         self.regularization = checked_number(
             "regularization", regularization, least=0

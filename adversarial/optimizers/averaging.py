@@ -9,11 +9,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from adversarial.errors import conversation, unknown
+from adversarial.errors import conversation
 from adversarial.game import Game
 from adversarial.joint import Joint
-from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
-from adversarial.optimizers.checks import checked_number
+from adversarial.optimizers.adversarial_optimizer import (
+    AdversarialOptimizer,
+    get,
+)
+from adversarial.optimizers.checks import checked_choice, checked_number
 from adversarial.registry import register
 
 KINDS = ("ema", "uniform")
@@ -70,9 +73,8 @@ class Averaging(AdversarialOptimizer):
         kind: str = "ema",
         decay: float = 0.999,
     ) -> None:
-        super().__init__(inner)
-        if kind not in KINDS:
-            raise unknown("`kind`", kind, KINDS)
+        super().__init__(get(inner))
+        checked_choice("kind", kind, KINDS)
         self.kind = kind
         self.decay = checked_number("decay", decay, least=0, most=1)
 

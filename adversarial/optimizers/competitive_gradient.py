@@ -10,7 +10,7 @@ from keras import ops
 from adversarial.errors import conversation, quoted
 from adversarial.game import Game
 from adversarial.joint import Joint
-from adversarial.optimizers.checks import checked_number
+from adversarial.optimizers.checks import checked_flag, checked_number
 from adversarial.optimizers.implicit import ImplicitDirection
 from adversarial.registry import register
 
@@ -99,7 +99,7 @@ class CompetitiveGradient(ImplicitDirection):
             max_iterations=max_iterations,
             warm_start=warm_start,
         )
-        self.adaptive = adaptive
+        self.adaptive = checked_flag("adaptive", adaptive)
         self.beta_2 = checked_number("beta_2", beta_2, least=0, most=1)
         self.epsilon = checked_number("epsilon", epsilon, above=0)
 

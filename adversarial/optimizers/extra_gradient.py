@@ -7,11 +7,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from adversarial.errors import conversation, unknown
+from adversarial.errors import conversation
 from adversarial.game import Game, State
 from adversarial.joint import Joint
 from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
-from adversarial.optimizers.checks import checked_number
+from adversarial.optimizers.checks import (
+    checked_choice,
+    checked_flag,
+    checked_number,
+)
 from adversarial.optimizers.direction import (
     Direction,
     evaluations,
@@ -99,14 +103,13 @@ class ExtraGradient(AdversarialOptimizer):
     ) -> None:
         super().__init__(get_direction(inner))
         self.lookahead = checked_number("lookahead", lookahead, least=0)
-        self.reuse_past = reuse_past
+        self.reuse_past = checked_flag("reuse_past", reuse_past)
         self.optimizer_state = optimizer_state
-        self.fresh_batch = fresh_batch
+        self.fresh_batch = checked_flag("fresh_batch", fresh_batch)
         self.field_evaluations = evaluations(
             self.inner, 1 if reuse_past or fresh_batch else 2
         )
-        if optimizer_state not in POLICIES:
-            raise unknown("`optimizer_state`", optimizer_state, POLICIES)
+        checked_choice("optimizer_state", optimizer_state, POLICIES)
         if reuse_past and fresh_batch:
             raise ValueError(
                 conversation(

@@ -11,7 +11,10 @@ from keras import ops
 
 from adversarial.game import Game
 from adversarial.joint import Joint
-from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
+from adversarial.optimizers.adversarial_optimizer import (
+    AdversarialOptimizer,
+    get,
+)
 from adversarial.optimizers.checks import checked_number
 from adversarial.registry import register
 
@@ -76,7 +79,7 @@ class HistoricalAveraging(AdversarialOptimizer):
     def __init__(
         self, inner: Any = "alternating", strength: float = 0.1
     ) -> None:
-        super().__init__(inner)
+        super().__init__(get(inner))
         self.strength = checked_number("strength", strength, least=0)
 
     def build(self, game: Game) -> None:

@@ -7,10 +7,14 @@ from typing import Any
 
 from keras import ops
 
-from adversarial.errors import unknown
 from adversarial.game import Game
 from adversarial.joint import Joint
-from adversarial.optimizers.checks import checked_count, checked_number
+from adversarial.optimizers.checks import (
+    checked_choice,
+    checked_count,
+    checked_flag,
+    checked_number,
+)
 from adversarial.optimizers.direction import Direction
 from adversarial.solvers import SOLVERS, Product, Solution
 
@@ -46,14 +50,13 @@ class ImplicitDirection(Direction):
         warm_start: bool,
     ) -> None:
         super().__init__()
-        if solver not in SOLVERS:
-            raise unknown("`solver`", solver, list(SOLVERS))
+        checked_choice("solver", solver, SOLVERS)
         self.solver = solver
         self.tolerance = checked_number("tolerance", tolerance, least=0)
         self.max_iterations = checked_count(
             "max_iterations", max_iterations, least=1
         )
-        self.warm_start = warm_start
+        self.warm_start = checked_flag("warm_start", warm_start)
         self._warned = False
 
     def build(self, game: Game) -> None:

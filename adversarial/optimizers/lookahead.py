@@ -8,7 +8,10 @@ from keras import ops
 
 from adversarial.game import Game, Slots
 from adversarial.joint import Joint
-from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
+from adversarial.optimizers.adversarial_optimizer import (
+    AdversarialOptimizer,
+    get,
+)
 from adversarial.optimizers.checks import checked_count, checked_number
 from adversarial.registry import register
 
@@ -68,7 +71,7 @@ class Lookahead(AdversarialOptimizer):
     def __init__(
         self, inner: Any = "alternating", period: int = 5, step: float = 0.5
     ) -> None:
-        super().__init__(inner)
+        super().__init__(get(inner))
         self.period = checked_count("period", period, least=1)
         self.pull = checked_number("step", step, least=0, most=1)
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from keras import ops
 
-from adversarial.errors import unknown
 from adversarial.game import Game
 from adversarial.joint import Joint
-from adversarial.optimizers.checks import checked_number
+from adversarial.optimizers.checks import checked_choice, checked_number
 from adversarial.optimizers.direction import Direction
 from adversarial.registry import register
 
@@ -160,8 +159,7 @@ class LOLA(_OpponentShaping):
         self, step: float | None = None, form: str = "letcher"
     ) -> None:
         super().__init__(step)
-        if form not in FORMS:
-            raise unknown("`form`", form, FORMS)
+        checked_choice("form", form, FORMS)
         self.form = form
 
     def direction(

@@ -8,7 +8,10 @@ from keras import ops
 
 from adversarial.game import Game
 from adversarial.joint import Joint
-from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
+from adversarial.optimizers.adversarial_optimizer import (
+    AdversarialOptimizer,
+    get,
+)
 from adversarial.optimizers.checks import checked_number
 from adversarial.registry import register
 
@@ -58,7 +61,7 @@ class Optimistic(AdversarialOptimizer):
     def __init__(
         self, inner: Any = "simultaneous", strength: float = 1.0
     ) -> None:
-        super().__init__(inner)
+        super().__init__(get(inner))
         self.strength = checked_number("strength", strength, least=0)
 
     def build(self, game: Game) -> None:

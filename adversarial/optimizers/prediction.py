@@ -8,7 +8,7 @@ from typing import Any
 from adversarial.game import Game
 from adversarial.joint import Joint
 from adversarial.optimizers.adversarial_optimizer import AdversarialOptimizer
-from adversarial.optimizers.checks import checked_order
+from adversarial.optimizers.checks import checked_flag, checked_order
 from adversarial.optimizers.direction import Direction, get_direction
 from adversarial.optimizers.simultaneous import Simultaneous
 from adversarial.registry import register
@@ -69,7 +69,7 @@ class Prediction(AdversarialOptimizer):
     ) -> None:
         super().__init__(get_direction(inner))
         self.order_of_moves = checked_order(order)
-        self.two_sided = two_sided
+        self.two_sided = checked_flag("two_sided", two_sided)
         if not isinstance(self.inner, Simultaneous):
             self.field_evaluations = None  # Each move may ask for all players.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from adversarial.errors import conversation, unknown
+from adversarial.errors import conversation
 from adversarial.game import Game
 from adversarial.joint import Joint
+from adversarial.optimizers.checks import checked_choice
 from adversarial.optimizers.direction import (
     Direction,
     evaluations,
@@ -116,8 +117,7 @@ def _sum(weights: Iterable[float], slopes: list[Joint]) -> Joint:
 
 def _checked(tableau: str | Sequence[Any]) -> Tableau:
     if isinstance(tableau, str):
-        if tableau not in TABLEAUS:
-            raise unknown("`tableau`", tableau, list(TABLEAUS))
+        checked_choice("tableau", tableau, TABLEAUS)
         return TABLEAUS[tableau]
     try:
         a, b = list(tableau)

@@ -66,7 +66,7 @@ class Scheduled(AdversarialOptimizer):
         self, schedule: Sequence[Entry], inner: Any = "simultaneous"
     ) -> None:
         super().__init__(get_direction(inner))
-        if isinstance(schedule, str) or not len(schedule):
+        if not isinstance(schedule, list | tuple) or not schedule:
             raise ValueError(
                 conversation(
                     "`schedule` must be a list with at least one entry.",
@@ -112,15 +112,20 @@ def _number(iterations: Any, numbers: list[int]) -> Any:
 
 
 def _entry(entry: Entry) -> tuple[str | int, ...]:
-    players = (entry,) if isinstance(entry, str | int) else tuple(entry)
-    if not players:
+    players = tuple(entry) if isinstance(entry, list | tuple) else (entry,)
+    if not players or not all(map(_is_player, players)):
         raise ValueError(
             conversation(
                 "An entry of `schedule` must name at least one player.",
+                expected="a name, the number of a player, or a list of these.",
                 received=f"{entry!r}.",
             )
         )
     return players
+
+
+def _is_player(entry: Any) -> bool:
+    return isinstance(entry, str | int) and not isinstance(entry, bool)
 
 
 def _resolved(

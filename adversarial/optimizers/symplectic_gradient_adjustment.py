@@ -7,10 +7,9 @@ from typing import Any
 
 from keras import ops
 
-from adversarial.errors import unknown
 from adversarial.game import Game
 from adversarial.joint import Joint
-from adversarial.optimizers.checks import checked_number
+from adversarial.optimizers.checks import checked_choice, checked_number
 from adversarial.optimizers.direction import Direction
 from adversarial.registry import register
 
@@ -78,8 +77,8 @@ class SymplecticGradientAdjustment(Direction):
     ) -> None:
         super().__init__()
         self.strength = checked_number("strength", strength, least=0)
-        if align is not None and align not in ALIGNMENTS:
-            raise unknown("`align`", align, ALIGNMENTS)
+        if align is not None:
+            checked_choice("align", align, ALIGNMENTS)
         self.align = align
         self.align_epsilon = checked_number("align_epsilon", align_epsilon)
 

@@ -8,7 +8,11 @@ from typing import Any
 from adversarial.errors import conversation
 from adversarial.game import Game, State
 from adversarial.joint import Joint
-from adversarial.optimizers.checks import check_players, checked_count
+from adversarial.optimizers.checks import (
+    check_players,
+    checked_count,
+    checked_flag,
+)
 from adversarial.optimizers.direction import Direction
 from adversarial.registry import register
 
@@ -75,8 +79,8 @@ class Unrolled(Direction):
             self.depth: int | dict[str, int] = dict(depth)
         else:
             self.depth = checked_count("depth", depth)
-        self.through = through
-        self.rematerialize = rematerialize
+        self.through = checked_flag("through", through)
+        self.rematerialize = checked_flag("rematerialize", rematerialize)
         self.order = 2 if through else 1
         if rematerialize and not through:
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from adversarial.arguments import checked_flag
 from adversarial.penalties.checks import check_range
 from adversarial.penalties.network_penalty import (
     Network,
@@ -85,7 +86,7 @@ class GradientPenalty(NetworkPenalty):
     ) -> None:
         super().__init__(network, **kwargs)
         self.target = check_range("target", target, 0.0)
-        self.one_sided = bool(one_sided)
+        self.one_sided = checked_flag("one_sided", one_sided)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

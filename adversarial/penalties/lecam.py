@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from adversarial.losses.named_loss import check_number
+from adversarial.arguments import checked_count, checked_flag, checked_number
 from adversarial.losses.seen import Seen, per_sample
 from adversarial.registry import register
 
@@ -91,14 +91,9 @@ class LeCam(keras.layers.Layer):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **{"name": "lecam", **kwargs})
-        check_number("decay", decay, 0 <= decay < 1, "from 0 to below 1.")
-        whole = isinstance(start, int) and not isinstance(start, bool)
-        check_number(
-            "start", start, whole and start >= 0, "a whole number, at least 0."
-        )
-        self.decay = decay
-        self.one_sided = one_sided
-        self.start = start
+        self.decay = checked_number("decay", decay, least=0, below=1)
+        self.one_sided = checked_flag("one_sided", one_sided)
+        self.start = checked_count("start", start)
         self.anchor_real, self.anchor_fake = (
             self.add_weight(
                 shape=(),

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from adversarial.arguments import checked_flag, checked_number
 from adversarial.errors import conversation
-from adversarial.losses.named_loss import check_number
 from adversarial.registry import register
 
 Tensor = Any
@@ -74,10 +74,8 @@ class OrthogonalRegularizer(keras.regularizers.Regularizer):  # type: ignore[mis
     def __init__(
         self, strength: float = 1e-4, *, diagonal: bool = False, axis: int = -1
     ) -> None:
-        fine = 0 <= strength < float("inf")
-        check_number("strength", strength, fine, "a number, at least 0.")
-        self.strength = strength
-        self.diagonal = diagonal
+        self.strength = checked_number("strength", strength, least=0)
+        self.diagonal = checked_flag("diagonal", diagonal)
         self.axis = axis
 
     def __call__(self, x: Tensor) -> Tensor:

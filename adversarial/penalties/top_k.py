@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from adversarial.arguments import checked_flag, checked_number
 from adversarial.layers.positive import positive_whole
-from adversarial.losses.named_loss import check_number
 from adversarial.losses.seen import Seen, per_sample
 from adversarial.registry import register
 
@@ -92,13 +92,10 @@ class TopK(keras.layers.Layer):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
-        limits = "above 0, at most 1."
-        check_number("fraction", fraction, 0 < fraction <= 1, limits)
-        check_number("decay", decay, 0 < decay <= 1, limits)
-        self.fraction = fraction
-        self.decay = decay
+        self.fraction = checked_number("fraction", fraction, above=0, most=1)
+        self.decay = checked_number("decay", decay, above=0, most=1)
         self.period = positive_whole("period", period)
-        self.largest = largest
+        self.largest = checked_flag("largest", largest)
         self.steps = self.add_weight(
             shape=(),
             initializer="zeros",

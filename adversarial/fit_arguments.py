@@ -1,0 +1,128 @@
+"""What `fit` and `evaluate` refuse before Keras sees it.
+
+Keras takes some of this without a word, such as `batch_size=0` for 32 or a
+`validation_split` of 2, and stumbles over other parts of it later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from adversarial.arguments import checked_count, checked_number
+from adversarial.errors import conversation
+
+LEAST = {
+    "batch_size": 1,
+    "epochs": 0,
+    "initial_epoch": 0,
+    "steps": 1,
+    "steps_per_epoch": 1,
+    "validation_batch_size": 1,
+    "validation_steps": 1,
+    "validation_freq": 1,
+}
+"""The smallest values of arguments that are whole numbers."""
+NO_NUMBERS = "OSUVMmc"
+"""NumPy's letters for objects, strings, records, times, complex numbers."""
+
+NO_BATCH = conversation(
+    "There must be a batch to {}.",
+    received="data that ended before the first one.",
+    fix="make a new generator or iterator for each call, and look at filters "
+    "and at `take(...)` of a `tf.data.Dataset`.",
+)
+
+
+def check_fit_arguments(
+    x: Any, y: Any, given: Mapping[str, Any], targets: int | None
+) -> None:
+    """Refuses arguments that Keras would misread.
+
+    Args:
+        x: The inputs.
+        y: The targets.
+        given: Other arguments of `fit` or `evaluate`, by name.
+        targets: How many targets the model has, if that is known yet.
+
+    Raises:
+        ValueError: for a missing input, numbers out of range, arrays that
+            hold no numbers, class weights for several targets.
+        TypeError: for numbers and callbacks of the wrong type.
+    """
+    if x is None:
+        raise ValueError(
+            conversation(
+                "`x` must be given.",
+                expected="arrays, a `tf.data.Dataset`, a generator or a "
+                "`PyDataset`.",
+                received="None.",
+            )
+        )
+    for name, least in LEAST.items():
+        value = given.get(name)
+        listed = name == "validation_freq" and isinstance(value, list | tuple)
+        if value is not None and not listed:
+            checked_count(name, value, least=least)
+    split = given.get("validation_split")
+    if split is not None:
+        checked_number("validation_split", split, least=0, below=1)
+    check_callbacks(given.get("callbacks"))
+    check_numbers(x=x, y=y, sample_weight=given.get("sample_weight"))
+    single = y is not None and targets in (None, 1)
+    if given.get("class_weight") is not None and not single:
+        raise ValueError(
+            conversation(
+                "`class_weight` needs one target, of numbers of classes.",
+                received="no `y`." if y is None else f"{targets} targets.",
+                fix="pass the weights of the samples, as `sample_weight`.",
+            )
+        )
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Refuses what is no callback.
+
+    Raises:
+        TypeError: for that.
+    """
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return
+    for callback in keras.tree.flatten(callbacks or []):
+        if not isinstance(callback, keras.callbacks.Callback):
+            made = isinstance(callback, type) and issubclass(
+                callback, keras.callbacks.Callback
+            )
+            raise TypeError(
+                conversation(
+                    "`callbacks` must be a list of Keras callbacks.",
+                    received=f"{callback!r} of type "
+                    f"`{type(callback).__name__}`.",
+                    fix=f"write `{callback.__name__}(...)`." if made else None,
+                )
+            )
+
+
+def check_numbers(**data: Any) -> None:
+    """Refuses NumPy arrays of anything but real numbers.
+
+    Raises:
+        ValueError: with the name of the argument.
+    """
+    for name, part in data.items():
+        for array in keras.tree.flatten(part):
+            other = isinstance(array, np.ndarray | np.generic)
+            if other and array.dtype.kind in NO_NUMBERS:
+                raise ValueError(
+                    conversation(
+                        f"`{name}` must hold real numbers.",
+                        received=f"an array of dtype {array.dtype}, of shape "
+                        f"{array.shape}.",
+                        fix="make numbers of it first, say with "
+                        '`numpy.array(..., dtype="float32")` if all rows '
+                        "have one length.",
+                    )
+                )
