@@ -28,6 +28,11 @@ def adam(**kwargs):
     )
 
 
+def decaying(**kwargs):
+    halved = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+    return keras.optimizers.SGD(halved, **kwargs)
+
+
 def gan(strategy, players, **kwargs):
     keras.utils.set_random_seed(0)
     layers = keras.layers
@@ -51,9 +56,9 @@ def end(strategy, players, batch_size, **kwargs):
 
 
 @pytest.mark.parametrize("eager", [True, False])
-@pytest.mark.parametrize("make", [sgd, adam])
+@pytest.mark.parametrize("make", [sgd, adam, decaying])
 def test_small_batches_accumulate_to_one_large_batch(make, eager):
-    """Momentum, clipping and weight decay see the large batch alone."""
+    """Momentum, clipping, decay of weights and rates see the large batch alone."""
     few = [make(gradient_accumulation_steps=3) for _ in range(2)]
     small = end("simultaneous", few, 4, run_eagerly=eager)
     large = end("simultaneous", [make(), make()], 12, run_eagerly=eager)
