@@ -11,6 +11,8 @@ import adversarial
 from adversarial import games, optimizers as o
 
 Array = Any
+# Programs of their own, which set TensorFlow up in another way.
+collect_ignore_glob = ["two_*.py"]
 
 
 def in_precision(game: games.Quadratic, precision: str) -> games.Quadratic:

@@ -39,7 +39,7 @@ def scope() -> Callable[[], contextlib.AbstractContextManager[Any]]:
 
     A replica is there already.
     """
-    if replicas() == 1:
+    if not tf.distribute.has_strategy():
         return contextlib.nullcontext
     strategy = tf.distribute.get_strategy()
 
@@ -61,8 +61,13 @@ def of_one_replica(spec: Any) -> Any:
 
 
 def in_replica() -> bool:
-    """Says whether this is run by one of several replicas."""
-    return replicas() > 1 and tf.distribute.get_replica_context() is not None
+    """Says whether this is run by a replica of `tf.distribute`.
+
+    Also by the only one of a strategy with one device, where the optimizers of
+    Keras meet as they do with several, and cannot under a condition.
+    """
+    inside = tf.distribute.get_replica_context() is not None
+    return inside and tf.distribute.has_strategy()
 
 
 def per_replica(loss: Tensor) -> Tensor:

@@ -86,6 +86,7 @@ def _from_file(model: AdversarialModel, path: Path) -> dict[str, Any]:
     skipped = [strategy, *strategy.player_optimizers.values()]
     variables = [*model.variables, *strategy.variables]
     before = [ops.convert_to_numpy(backend.read(v)) for v in variables]
+    means = model.metric_state()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", f"Skipping .*{COMPILED}")
@@ -94,6 +95,7 @@ def _from_file(model: AdversarialModel, path: Path) -> dict[str, Any]:
     finally:
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
+        model.set_metric_state(means)
 
 
 def _from_blocks(

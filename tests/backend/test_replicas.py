@@ -4,9 +4,10 @@ import contextlib
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from adversarial import backend
+from adversarial import backend, games, optimizers as o
 from adversarial.backend.replicas import of_one_replica, weighed
 
 
@@ -35,6 +36,27 @@ def test_one_replica_assigns_and_keeps_its_optimizer():
     before = dict(vars(optimizer))
     with backend.unsummed(optimizer):
         assert vars(optimizer) == before
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        o.Alternating,
+        o.Consensus,
+        o.ExtraGradient,
+        lambda: o.Scheduled(["x", "y"]),
+        lambda: o.Unrolled(2),
+    ],
+)
+def test_replicas_on_one_device_change_nothing(strategy):
+    found = []
+    one = tf.distribute.MirroredStrategy(["CPU:0"])
+    for scope in (contextlib.nullcontext(), one.scope()):
+        with scope:
+            model = games.Bilinear().compiled(strategy())
+        model.fit(np.ones((6, 1)), batch_size=2, verbose=0)
+        found.append(np.concatenate([np.ravel(w) for w in model.get_weights()]))
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-6)
 
 
 def test_a_mean_counts_by_its_rows_and_one_over_no_rows_adds_nothing():
