@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from adversarial import optimizers
+from adversarial import backend, optimizers
 from adversarial.arguments import checked_count, checked_flag
 from adversarial.assembly import assemble, check_trainable
 from adversarial.callbacks.player_progress import with_player_progress
@@ -177,12 +177,13 @@ class AdversarialModel(SavedModel):
         scores = Scoreboard(
             self.players, given, skips_bad=on_nonfinite != "raise"
         )
-        replicas = self.distribute_strategy.num_replicas_in_sync
+        dealt = self.distribute_strategy
+        replicas = dealt.num_replicas_in_sync
         check_executions(steps_per_execution, replicas, eager=run_eagerly)
         check_accumulation(
             strategy,
             each,
-            replicas=replicas,
+            distributed=backend.distributes(dealt),
             scaled=scaled_players(self.players, each, auto_scale_loss),
         )
         strategy.bind(Game(Evaluator(self.players)), each)

@@ -45,7 +45,7 @@ def check_accumulation(
     strategy: AdversarialOptimizer,
     optimizers: Mapping[str, Any],
     *,
-    replicas: int,
+    distributed: bool,
     scaled: Sequence[str],
 ) -> None:
     """Checks that accumulated gradients are those of one larger batch.
@@ -53,7 +53,7 @@ def check_accumulation(
     Args:
         strategy: How the players move.
         optimizers: The Keras optimizer of each player, by name.
-        replicas: The number of replicas.
+        distributed: Whether `tf.distribute` deals the batches.
         scaled: The players whose optimizers look for a loss scale.
 
     Raises:
@@ -65,9 +65,9 @@ def check_accumulation(
         return
     averaging = [n for n in several if optimizers[n].use_ema]
     wrong, fix = "", "leave `gradient_accumulation_steps` out."
-    if replicas > 1:
-        wrong = f"{replicas} replicas, which cannot meet in every k-th step"
-        fix = "use more replicas, or larger batches, instead."
+    if distributed:
+        wrong = "replicas of `tf.distribute`, which cannot meet now and then"
+        fix = "use more replicas, or smaller batches, instead."
     elif scaled:
         wrong = f"a loss scale for {quoted(scaled)}, whose bad batches are lost"
         fix = "use the policy 'mixed_bfloat16'."

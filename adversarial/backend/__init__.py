@@ -69,6 +69,7 @@ from adversarial.backend.tensorflow import (
 )
 from adversarial.backend.workers import (
     ModelOfWorkers as ModelOfWorkers,
+    distributes as distributes,
     is_chief as is_chief,
     said_by_all as said_by_all,
     several_workers as several_workers,

@@ -33,6 +33,16 @@ def several_workers(strategy: Any = None) -> bool:
     return bool(several)
 
 
+def distributes(strategy: Any) -> bool:
+    """Says whether this deals batches to replicas, to a single one, too.
+
+    Args:
+        strategy: The strategy of `tf.distribute`.
+    """
+    with strategy.scope():
+        return bool(tf.distribute.has_strategy())
+
+
 def is_chief(strategy: Any) -> bool:
     """Says whether this process is the one of all workers that writes files.
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from adversarial.backend import workers
 from adversarial.backend.workers import (
     ModelOfWorkers,
+    distributes,
     is_chief,
     said_by_all,
     several_workers,
@@ -47,6 +48,11 @@ def test_one_process_is_all_there_is():
     assert not several_workers(Cluster(here=2))
     assert is_chief(tf.distribute.get_strategy())
     assert said_by_all(tf.distribute.get_strategy(), [3, 1]) == [[3, 1]]
+
+
+def test_one_device_is_dealt_to_as_several_are():
+    assert distributes(tf.distribute.MirroredStrategy(["CPU:0"]))
+    assert not distributes(tf.distribute.get_strategy())
 
 
 def test_replicas_elsewhere_are_other_workers():
