@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import Any
 
 import keras
@@ -10,6 +12,7 @@ from keras import ops
 from adversarial import backend
 from adversarial.errors import conversation
 from adversarial.registry import snake_case
+from adversarial.same_rows import unless_rows_differ
 
 Tensor = Any
 SPARSE = (
@@ -66,7 +69,7 @@ class Objective(keras.Model):  # type: ignore[misc]
         self.ready = False
         self.compile(
             optimizer=None,
-            loss=self._packed(loss),
+            loss=self._packed(loss and [_asked(x) for x in loss]),
             loss_weights=self._packed(loss_weights),
             metrics=self._packed(metrics),
             weighted_metrics=self._packed(weighted_metrics),
@@ -179,6 +182,27 @@ class Objective(keras.Model):  # type: ignore[misc]
         return values[0] if values is not None and self.single else values
 
 
+def _asked(loss: Any) -> Any:
+    """Lets a user's function say so itself if it returns nothing."""
+    if not inspect.isfunction(loss):
+        return loss
+
+    @functools.wraps(loss)
+    def called(y: Tensor, y_pred: Tensor) -> Tensor:
+        value = loss(y, y_pred)
+        if value is None:
+            raise ValueError(
+                conversation(
+                    f"The loss '{loss.__name__}' must return numbers.",
+                    received="None.",
+                    fix="end it in `return ...`.",
+                )
+            )
+        return value
+
+    return called
+
+
 def check_shapes(
     names: list[str], losses: list[Any], targets: list[Any], outputs: list[Any]
 ) -> None:
@@ -277,21 +301,6 @@ def aligned(loss: Any, y_pred: Tensor, weight: Tensor | None) -> Tensor | None:
         return ops.squeeze(weight, -1)
     missing = [1] * (len(values) - rank)
     return ops.reshape(weight, (*ops.shape(weight), *missing))
-
-
-def unless_rows_differ(
-    loss: Tensor, output: Tensor, others: list[Tensor]
-) -> Tensor:
-    """Returns a loss, or NaN if one of the others has other rows."""
-    rows = output.shape[0]
-    unknown = [x for x in others if None in (x.shape[0], rows)]
-    if not unknown:
-        return loss
-    count = ops.shape(output)[0]
-    fits = ops.all(
-        ops.stack([ops.equal(ops.shape(x)[0], count) for x in unknown])
-    )
-    return loss + ops.where(fits, 0.0, float("nan"))
 
 
 def _values_shape(loss: Any, y_pred: Tensor) -> tuple[int | None, ...] | None:

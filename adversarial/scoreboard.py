@@ -96,7 +96,7 @@ class Scoreboard:
                 data, iterator = backend.peek(iterator)
                 if data is not None:
                     self.prepare(data)
-            with backend.shapes_in_words():
+            with backend.faults_in_words():
                 return function(iterator)
 
         return prepared

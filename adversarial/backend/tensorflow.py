@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from adversarial.backend.replicas import (
 from adversarial.errors import conversation
 
 Tensor = Any
+LABEL = re.compile(r"label value of (-?\d+).*?range of (\[.*?\))")
 _Result = TypeVar("_Result")
 
 
@@ -278,25 +280,37 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
 
 
 @contextlib.contextmanager
-def shapes_in_words() -> Iterator[None]:
-    """Says in words what TensorFlow says of shapes that do not fit.
+def faults_in_words() -> Iterator[None]:
+    """Says in words what TensorFlow says of data that a step cannot use.
 
     Raises:
-        ValueError: for such an error of a compiled step.
+        ValueError: for shapes that do not fit and labels out of range, in
+            place of the error of an operation.
     """
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        if "ncompatible shapes" not in str(error):
-            raise
-        raise ValueError(
-            conversation(
+        found = re.search(
+            r"label value of (-?\d+).*?range of (\[.*?\))", str(error)
+        )
+        if found:
+            message = conversation(
+                "Labels must be numbers of classes.",
+                expected=f"whole numbers in {found[2]}.",
+                received=f"{found[1]}.",
+                fix="count classes from 0, and give the network one score per "
+                "class.",
+            )
+        elif "ncompatible shapes" in str(error):
+            message = conversation(
                 "All arrays of a batch must hold the same number of samples.",
                 received="shapes that do not fit each other; see above.",
                 fix="look at the shapes of `x`, `y` and `sample_weight` in "
                 "every batch that the data give.",
             )
-        ) from error
+        else:
+            raise
+        raise ValueError(message) from error
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

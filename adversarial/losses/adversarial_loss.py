@@ -12,11 +12,14 @@ from keras import ops
 
 from adversarial import backend, registry
 from adversarial.errors import conversation, quoted
+from adversarial.same_rows import unless_rows_differ
 
 if TYPE_CHECKING:
     from adversarial.losses.loss_sum import LossSum
 
 Tensor = Any
+NUMBERS = ("float", "bfloat", "int", "uint", "bool")
+"""What the types of real numbers begin with."""
 
 
 class AdversarialLoss(abc.ABC):
@@ -193,8 +196,17 @@ class AdversarialLoss(abc.ABC):
         self, player: str, loss: Tensor, sample_weight: Tensor | None
     ) -> Tensor:
         loss = ops.convert_to_tensor(loss)
+        dtype = keras.backend.standardize_dtype(loss.dtype)
+        if not dtype.startswith(NUMBERS):
+            raise TypeError(
+                conversation(
+                    f"`{type(self).__name__}.call` must return real numbers.",
+                    received=f"{dtype} for player '{player}'.",
+                )
+            )
         if sample_weight is not None:
-            loss = loss * self._weight(player, loss, sample_weight)
+            weight = self._weight(player, loss, sample_weight)
+            loss = unless_rows_differ(loss * weight, loss, [weight])
         return backend.per_replica(ops.mean(loss))
 
     def _weight(self, player: str, loss: Tensor, sample_weight: Any) -> Tensor:

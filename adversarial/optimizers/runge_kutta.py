@@ -120,7 +120,7 @@ def _checked(tableau: str | Sequence[Any]) -> Tableau:
         checked_choice("tableau", tableau, TABLEAUS)
         return TABLEAUS[tableau]
     try:
-        a, b = list(tableau)
+        a, b = tableau if isinstance(tableau, list | tuple) else ()
         rows = tuple(tuple(map(float, row)) for row in a)
         weights = tuple(map(float, b))
     except (TypeError, ValueError):

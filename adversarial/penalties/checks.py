@@ -107,7 +107,9 @@ def chosen(
         return outputs[list(names).index(choice)]
     if choice is None and len(outputs) == 1:
         return outputs[0]
-    if choice is None or not -len(outputs) <= choice < len(outputs):
+    whole = isinstance(choice, int) and not isinstance(choice, bool)
+    number = choice if isinstance(choice, int) and whole else len(outputs)
+    if not -len(outputs) <= number < len(outputs):
         raise ValueError(
             conversation(
                 f"`{kind}` differentiates one output of the network.",
@@ -116,7 +118,7 @@ def chosen(
                 received=f"output={choice}.",
             )
         )
-    return outputs[choice]
+    return outputs[number]
 
 
 def known_names(network: keras.Layer) -> list[str] | None:
