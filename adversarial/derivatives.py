@@ -38,19 +38,17 @@ class Derivatives(abc.ABC):
         """The real joint point now: the parameters of all players."""
 
     @abc.abstractmethod
-    def _evaluate(
-        self,
-        at: Joint | None,
-        names: Sequence[str],
-        copy: Joint | None = None,
-    ) -> Evaluation:
-        """Evaluates players at a point, on the batch of one replica.
+    def _look(self, point: Joint, names: Sequence[str]) -> Evaluation:
+        """Evaluates players at a point, on the batch of one replica."""
 
-        Args:
-            at: The point; `None` is the real one.
-            names: The names of the players.
-            copy: The same point in the tensors that are to be used.
-        """
+    @abc.abstractmethod
+    def _keep(self, at: Joint | None, found: Evaluation) -> None:
+        """Takes down what an evaluation found; `at` as in `losses`."""
+
+    def _evaluate(self, at: Joint | None, names: Sequence[str]) -> Evaluation:
+        found = self._look(self._copied(at), names)
+        self._keep(at, found)
+        return found
 
     def losses(
         self, at: Joint | None = None, players: Iterable[str] | None = None
@@ -108,7 +106,9 @@ class Derivatives(abc.ABC):
         block = point.only(self._names(wrt))
         with backend.exact_moments():
             return block.pack(
-                backend.gradient(lambda: function(point), block.flatten())
+                backend.gradient(
+                    lambda *x: function(point | block.pack(x)), block.flatten()
+                )
             )
 
     def jvp(
@@ -137,7 +137,7 @@ class Derivatives(abc.ABC):
         still = Joint({name: [None] * len(point[name]) for name in point})
         with backend.exact_moments():
             shares = backend.jvp(
-                lambda: self._share(point, names, point).flatten(),
+                lambda *x: self._share(point, names, point.pack(x)).flatten(),
                 point.flatten(),
                 (still | v.map(backend.shared)).flatten(),
             )
@@ -161,7 +161,7 @@ class Derivatives(abc.ABC):
         u = u.map(backend.shared)
         with backend.exact_moments():
             shares = backend.gradient(
-                lambda: u.dot(self._share(point, names, point)),
+                lambda *x: u.dot(self._share(point, names, point.pack(x))),
                 point.flatten(),
             )
         return point.pack(backend.total(shares))
@@ -171,12 +171,15 @@ class Derivatives(abc.ABC):
     ) -> Joint:
         """What the rows of this replica add to the field."""
         scales = {name: self._players[name].loss_scale() for name in names}
+        found: list[Evaluation] = []
 
-        def evaluate() -> tuple[dict[str, Tensor], None]:
-            losses = self._evaluate(at, names, copy).losses
-            return {n: _times(losses[n], scales[n]) for n in names}, None
+        def evaluate(own: Any) -> tuple[dict[str, Tensor], list[Tensor]]:
+            found.append(self._look(copy | Joint(own), names))
+            scaled = {n: _times(found[-1].losses[n], scales[n]) for n in names}
+            return scaled, found[-1].flatten()
 
-        _, gradients = backend.own_gradients(evaluate, copy.only(names))
+        tensors, gradients = backend.own_gradients(evaluate, copy.only(names))
+        self._keep(at, found[-1].pack(tensors))
         for name in names:
             self._players[name].check_gradients(gradients[name])
         return Joint(

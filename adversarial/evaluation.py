@@ -41,6 +41,31 @@ class Evaluation:
     state: dict[str, Values]
     noise: Values
 
+    def flatten(self) -> list[Tensor]:
+        """Returns all tensors as a flat list."""
+        return [
+            *self.losses.values(),
+            *(x for block in self.outputs.values() for x in block),
+            *(x for values in self._values for _, x in values.values()),
+        ]
+
+    def pack(self, tensors: Iterable[Tensor]) -> Evaluation:
+        """Puts other tensors in the place of these."""
+        flat = iter(tensors)
+        losses = {name: next(flat) for name in self.losses}
+        outputs = {n: [next(flat) for _ in b] for n, b in self.outputs.items()}
+        *state, noise = [
+            {key: (v, next(flat)) for key, (v, _) in values.items()}
+            for values in self._values
+        ]
+        return Evaluation(
+            losses, outputs, dict(zip(self.state, state, strict=True)), noise
+        )
+
+    @property
+    def _values(self) -> list[Values]:
+        return [*self.state.values(), self.noise]
+
 
 @dataclass(frozen=True)
 class Outcome:

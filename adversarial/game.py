@@ -285,13 +285,7 @@ class Game(Loops):
     def _read(self, players: Iterable[str]) -> Joint:
         return Joint({n: map(backend.read, self.variables[n]) for n in players})
 
-    def _evaluate(
-        self,
-        at: Joint | None,
-        names: Sequence[str],
-        copy: Joint | None = None,
-    ) -> Evaluation:
-        point = self._copied(at) if copy is None else copy
+    def _look(self, point: Joint, names: Sequence[str]) -> Evaluation:
         values = {**self._state, **self._noise}
         for name, block in point.items():
             pairs = zip(self.variables[name], block, strict=True)
@@ -304,6 +298,9 @@ class Game(Loops):
                     fix="evaluate in `step`.",
                 )
             )
+        return self._evaluator(self._batch, names, values)
+
+    def _keep(self, at: Joint | None, found: Evaluation) -> None:
         if self._looping and at is None:
             raise ValueError(
                 conversation(
@@ -312,13 +309,11 @@ class Game(Loops):
                     fix="pass `at`, the point that the loop carries.",
                 )
             )
-        evaluation = self._evaluator(self._batch, names, values)
-        self._next_noise = {**evaluation.noise, **self._next_noise}
+        self._next_noise = {**found.noise, **self._next_noise}
         if at is None:
-            self._fresh.update(evaluation.state)
+            self._fresh.update(found.state)
             if not self._moved:
-                self._note(evaluation)
-        return evaluation
+                self._note(found)
 
     def _note(self, found: Evaluation) -> None:
         """Keeps the first loss of each player, to be reported."""

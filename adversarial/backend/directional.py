@@ -16,7 +16,7 @@ import tensorflow as tf
 from adversarial.backend.tensorflow import dense, switch
 
 Tensor = Any
-_Field = Callable[[], Sequence[Tensor | None]]
+_Field = Callable[..., Sequence[Tensor | None]]
 
 
 class _Watch:
@@ -35,10 +35,10 @@ def jvp(
     primals: Sequence[Tensor],
     tangents: Sequence[Tensor | None],
 ) -> list[Tensor | None]:
-    """Directional derivatives of tensors that are made of the primals.
+    """Directional derivatives of a function of tensors.
 
     Args:
-        function: Returns tensors (or `None`) that depend on `primals`. It is
+        function: Takes the primals and returns tensors (or `None`). It is
             called twice if `seldom` is used in it, and what the first call
             leaves behind must do no harm.
         primals: The tensors at which the derivative is taken.
@@ -57,7 +57,7 @@ def jvp(
             list(primals), directions
         ) as accumulator,
     ):
-        values = function()
+        values = function(*primals)
     if watch.met:
         return _by_reverse(function, primals, directions)
     return [None if v is None else accumulator.jvp(v) for v in values]
@@ -108,7 +108,7 @@ def _by_reverse(
     with tf.GradientTape(watch_accessed_variables=False) as outer:
         with tf.GradientTape(watch_accessed_variables=False) as inner:
             inner.watch(list(primals))
-            values = list(function())
+            values = list(function(*primals))
         present = [v for v in values if v is not None]
         u = [tf.zeros_like(v) for v in present]
         outer.watch(u)

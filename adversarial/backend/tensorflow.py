@@ -32,18 +32,23 @@ def read(variable: keras.Variable) -> Tensor:
 
 
 def own_gradients(
-    function: Callable[[], tuple[Mapping[str, Tensor], _Result]],
+    function: Callable[
+        [Mapping[str, Sequence[Tensor]]],
+        tuple[Mapping[str, Tensor], Sequence[Tensor]],
+    ],
     blocks: Mapping[str, Sequence[Tensor]],
-) -> tuple[_Result, dict[str, list[Tensor | None]]]:
+) -> tuple[list[Tensor], dict[str, list[Tensor | None]]]:
     """Differentiates one scalar per player with respect to its own tensors.
 
     Args:
-        function: Returns a scalar by player, and anything else.
+        function: Takes the blocks and returns a scalar by player, and any
+            tensors. What it leaves behind must not depend on the blocks:
+            whatever does must be among these.
         blocks: The tensors of each player.
 
     Returns:
-        What else `function` returned, and the gradients by player; `None`
-        where there is no path.
+        The tensors that `function` returned, and the gradients by player;
+        `None` where there is no path.
     """
     tapes: dict[str, tf.GradientTape] = {}
     with contextlib.ExitStack() as stack:
@@ -51,8 +56,8 @@ def own_gradients(
             tape = tf.GradientTape(watch_accessed_variables=False)
             tapes[name] = stack.enter_context(tape)
             tape.watch(list(block))
-        scalars, result = function()
-    return result, {
+        scalars, tensors = function(blocks)
+    return list(tensors), {
         name: [
             dense(g) for g in tape.gradient(scalars[name], list(blocks[name]))
         ]
@@ -61,12 +66,12 @@ def own_gradients(
 
 
 def gradient(
-    function: Callable[[], Tensor], tensors: Sequence[Tensor]
+    function: Callable[..., Tensor], tensors: Sequence[Tensor]
 ) -> list[Tensor | None]:
-    """Differentiates a scalar with respect to tensors that it is made of."""
+    """Differentiates a scalar function of tensors; `None` is no path."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(list(tensors))
-        value = function()
+        value = function(*tensors)
     return [dense(g) for g in tape.gradient(value, list(tensors))]
 
 

@@ -13,7 +13,7 @@ from keras import ops
 from adversarial import backend
 from adversarial.backend.functional_optimizer import FunctionalOptimizer
 from adversarial.diagnostics.view import Array, Data, View
-from adversarial.evaluation import Values, read_all
+from adversarial.evaluation import Evaluation, Values, read_all
 from adversarial.player import Player
 
 Tensor = Any
@@ -128,14 +128,17 @@ class BestResponse:
         player, name = self.player, self.player.name
         scale = player.loss_scale()
 
-        def scaled() -> tuple[dict[str, Tensor], Any]:
-            found = self._found(data, [name], parameters, state, noise)
-            loss = found.losses[name]
+        seen: list[Evaluation] = []
+
+        def scaled(own: Any) -> tuple[dict[str, Tensor], list[Tensor]]:
+            seen.append(self._found(data, [name], own[name], state, noise))
+            loss = seen[-1].losses[name]
             if scale is not None:
                 loss = loss * ops.cast(scale, loss.dtype)
-            return {name: loss}, found
+            return {name: loss}, seen[-1].flatten()
 
-        found, gradients = backend.own_gradients(scaled, {name: parameters})
+        tensors, gradients = backend.own_gradients(scaled, {name: parameters})
+        found = seen[-1].pack(tensors)
         player.check_gradients(gradients[name])
         true = [
             g if g is None or scale is None else g / ops.cast(scale, g.dtype)

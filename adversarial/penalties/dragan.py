@@ -93,7 +93,7 @@ class DRAGAN(NetworkPenalty):
     ) -> Tensor:
         """Returns the squared distance of the slope from the target."""
         moved = self._moved(samples)
-        slopes = self.slopes(lambda: self.score(network, moved), moved)
+        slopes = self.slopes(lambda x: self.score(network, x), moved)
         return (norms(slopes) - self.target) ** 2
 
     def _moved(self, samples: Samples) -> Samples:

@@ -97,7 +97,7 @@ class GradientPenalty(NetworkPenalty):
         mixed = between(
             *pair_of("GradientPenalty", samples), self.seed_generator
         )
-        slopes = self.slopes(lambda: self.score(network, mixed), mixed)
+        slopes = self.slopes(lambda x: self.score(network, x), mixed)
         excess = norms(slopes) - self.target
         return (ops.relu(excess) if self.one_sided else excess) ** 2
 

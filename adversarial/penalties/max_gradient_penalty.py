@@ -79,7 +79,7 @@ class MaxGradientPenalty(NetworkPenalty):
         """Returns the largest squared slope, for every sample."""
         pair = pair_of("MaxGradientPenalty", samples)
         mixed = between(*pair, self.seed_generator)
-        slopes = self.slopes(lambda: self.score(network, mixed), mixed)
+        slopes = self.slopes(lambda x: self.score(network, x), mixed)
         squares = squared_norms(slopes)
         return ops.broadcast_to(ops.max(squares), ops.shape(squares))
 

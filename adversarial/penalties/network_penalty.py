@@ -155,19 +155,24 @@ class NetworkPenalty(keras.layers.Layer, HoldsNetwork, abc.ABC):  # type: ignore
         return seen.score("output", "score")
 
     def slopes(
-        self, function: Callable[[], Tensor], samples: Samples
+        self, function: Callable[[Samples], Tensor], samples: Samples
     ) -> list[Tensor]:
         """Differentiates the sum of a tensor with respect to samples.
 
         Args:
-            function: Returns a tensor that is made of the samples.
+            function: Makes a tensor of the samples.
             samples: One or more tensors.
 
         Returns:
             A tensor for each of the samples, of its shape.
         """
+
+        def lifted(*flat: Tensor) -> Tensor:
+            packed = keras.tree.pack_sequence_as(samples, flat)
+            return self._lift * ops.sum(function(packed))
+
         flat = keras.tree.flatten(samples)
-        found = backend.gradient(lambda: self._lift * ops.sum(function()), flat)
+        found = backend.gradient(lifted, flat)
         return [
             ops.zeros_like(x) if g is None else g / self._lift
             for x, g in zip(flat, found, strict=True)

@@ -114,8 +114,8 @@ class PathLength(NetworkPenalty):
     ) -> Tensor:
         """Returns the squared distance of path lengths from their mean."""
 
-        def projected() -> Tensor:
-            image = network(samples)
+        def projected(latents: Samples) -> Tensor:
+            image = network(latents)
             y = keras.random.normal(
                 ops.shape(image), dtype=image.dtype, seed=self.seed_generator
             )

@@ -77,5 +77,5 @@ class R1(NetworkPenalty):
         self, samples: Samples, network: Network, training: bool
     ) -> Tensor:
         """Returns half the squared slope."""
-        slopes = self.slopes(lambda: self.score(network, samples), samples)
+        slopes = self.slopes(lambda x: self.score(network, x), samples)
         return 0.5 * squared_norms(slopes)

@@ -102,9 +102,11 @@ def test_at_exactly_zero_gradient_the_derivative_is_finite(name, dtype):
     state = [backend.read(v) for v in functional.variables]
     x = backend.read(variable)
 
-    def after():
+    def after(x):
         dead = tf.nn.relu(-x)  # zero, and so is its gradient
-        (g,) = backend.gradient(lambda: tf.reduce_sum(tf.nn.relu(-x) ** 2), [x])
+        (g,) = backend.gradient(
+            lambda y: tf.reduce_sum(tf.nn.relu(-y) ** 2), [x]
+        )
         (new,), _ = functional.step(state, [g], [x])
         return tf.reduce_sum(new**2) + tf.reduce_sum(dead)
 
@@ -125,7 +127,7 @@ def test_where_a_square_underflows_the_derivative_is_finite(
     state = [backend.read(v) for v in functional.variables]
 
     def slope(x):
-        def after():
+        def after(x):
             (new,), _ = functional.step(state, [tiny * x], [x])
             return tf.reduce_sum(new)
 

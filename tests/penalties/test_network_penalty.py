@@ -459,7 +459,7 @@ class Absolute(NetworkPenalty):
     reads = "fake"
 
     def penalty(self, samples, network, training):
-        slopes = self.slopes(lambda: self.score(network, samples), samples)
+        slopes = self.slopes(lambda x: self.score(network, x), samples)
         return ops.sum(ops.abs(slopes[0]), axis=-1)
 
 
