@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from keras import ops
@@ -26,6 +27,9 @@ class Derivatives(abc.ABC):
 
     def __init__(self, players: Mapping[str, Player]) -> None:
         self._players = players
+        self._sound: dict[str, Tensor] = {}
+        """Whether fields of players with a loss scale were finite."""
+        self._common = False
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -80,8 +84,15 @@ class Derivatives(abc.ABC):
         Raises:
             ValueError: if a player's loss depends on none of its parameters.
         """
-        found = self._share(at, self._names(players), self._copied(at))
-        return found.pack(backend.total(found.flatten()))
+        names = self._names(players)
+        share = self._share(at, names, self._copied(at))
+        found = share.pack(backend.total(share.flatten()))
+        for name in () if self._common else names:
+            if self._players[name].skips_bad_gradients:
+                finite = backend.all_finite(found[name])
+                before = self._sound.get(name, True)
+                self._sound[name] = ops.logical_and(before, finite)
+        return found
 
     def gradient(
         self,
@@ -104,12 +115,13 @@ class Derivatives(abc.ABC):
         """
         point = self._at(at)
         block = point.only(self._names(wrt))
-        with backend.exact_moments():
-            return block.pack(
-                backend.gradient(
-                    lambda *x: function(point | block.pack(x)), block.flatten()
-                )
+        scale = self._scale()
+        with backend.exact_moments(), self._at_one_scale():
+            slopes = backend.gradient(
+                lambda *x: _times(function(point | block.pack(x)), scale),
+                block.flatten(),
             )
+        return _over(block.pack(slopes), scale)
 
     def jvp(
         self,
@@ -133,15 +145,19 @@ class Derivatives(abc.ABC):
             point = self._at(at)
             each = [self.jvp(_without(v, n), point, [n]) for n in names]
             return Joint({n: b for one in each for n, b in one.items()})
-        point = self._copied(at)
+        point, scale = self._copied(at), self._scale()
+        v, size = _of_length_one(v.map(backend.shared), scale)
         still = Joint({name: [None] * len(point[name]) for name in point})
         with backend.exact_moments():
             shares = backend.jvp(
-                lambda *x: self._share(point, names, point.pack(x)).flatten(),
+                lambda *x: self._slopes(
+                    point, names, point.pack(x), scale
+                ).flatten(),
                 point.flatten(),
-                (still | v.map(backend.shared)).flatten(),
+                (still | v).flatten(),
             )
-        return point.only(names).pack(backend.total(shares))
+        found = point.only(names).pack(backend.total(shares))
+        return _over(found, scale, size)
 
     def vjp(
         self, u: Joint, at: Joint | None = None, *, own: bool = True
@@ -157,37 +173,109 @@ class Derivatives(abc.ABC):
             each = [_without(self.vjp(u.only([n]), at), n) for n in u]
             total = sum(each, start=Joint({}))
             return total.only([n for n in self.players if n in total])
-        names, point = self._names(u), self._copied(at)
-        u = u.map(backend.shared)
-        with backend.exact_moments():
-            shares = backend.gradient(
-                lambda *x: u.dot(self._share(point, names, point.pack(x))),
-                point.flatten(),
-            )
-        return point.pack(backend.total(shares))
+        self._names(u)
+        shares = self._pulled(u.map(backend.shared), self._copied(at))
+        return shares.pack(backend.total(shares.flatten()))
 
     def _share(
         self, at: Joint | None, names: Sequence[str], copy: Joint
     ) -> Joint:
-        """What the rows of this replica add to the field."""
+        """What the rows of this replica add to the field.
+
+        Where losses are scaled, so is a derivative of it on its way through
+        the networks, whatever is made of it outside.
+        """
         scales = {name: self._players[name].loss_scale() for name in names}
+        if all(scale is None for scale in scales.values()):
+            return self._slopes(at, names, copy)
+        if self._common:
+            scales = dict.fromkeys(names, self._scale())
+        shape: list[Joint] = []
+
+        def forward(*x: Tensor) -> list[Tensor]:
+            scaled = self._slopes(at, names, copy.pack(x), scales)
+            shape.append(
+                Joint({n: _over(scaled.only([n]), scales[n])[n] for n in names})
+            )
+            return [g for g in shape[-1].flatten() if g is not None]
+
+        def backward(x: Sequence[Tensor], u: Sequence[Tensor]) -> list[Tensor]:
+            return self._pulled(_put(shape[-1], u), copy.pack(x)).flatten()
+
+        found = backend.with_slopes(forward, backward, copy.flatten())
+        return _put(shape[-1], found)
+
+    @contextlib.contextmanager
+    def _at_one_scale(self) -> Iterator[None]:
+        """Lets all fields be scaled by the least scale.
+
+        Else the field of a player whose scale is too large could spoil what
+        another makes of it, for ever: the wrong scale would fall.
+        """
+        outer, self._common = self._common, True
+        try:
+            yield
+        finally:
+            self._common = outer
+
+    def _slopes(
+        self,
+        at: Joint | None,
+        names: Sequence[str],
+        copy: Joint,
+        scale: Any = None,
+    ) -> Joint:
+        """Each player's gradient of its loss times a scale, or times its own.
+
+        Args:
+            at: As for `field`.
+            names: The players.
+            copy: The point, in tensors to differentiate by.
+            scale: A scalar, a dict of scalars by player, or `None`.
+        """
         found: list[Evaluation] = []
+        scales = scale if isinstance(scale, dict) else {}
 
         def evaluate(own: Any) -> tuple[dict[str, Tensor], list[Tensor]]:
             found.append(self._look(copy | Joint(own), names))
-            scaled = {n: _times(found[-1].losses[n], scales[n]) for n in names}
+            losses = found[-1].losses
+            scaled = {n: _times(losses[n], scales.get(n, scale)) for n in names}
             return scaled, found[-1].flatten()
 
         tensors, gradients = backend.own_gradients(evaluate, copy.only(names))
         self._keep(at, found[-1].pack(tensors))
         for name in names:
             self._players[name].check_gradients(gradients[name])
-        return Joint(
-            {
-                name: [_over(g, scales[name]) for g in gradients[name]]
-                for name in names
-            }
-        )
+        return Joint({name: gradients[name] for name in names})
+
+    def _pulled(self, u: Joint, point: Joint) -> Joint:
+        """The share of this replica of J^T u."""
+        names, scale = list(u), self._scale()
+        u, size = _of_length_one(u, scale)
+        with backend.exact_moments():
+            slopes = backend.gradient(
+                lambda *x: u.dot(
+                    self._slopes(point, names, point.pack(x), scale)
+                ),
+                point.flatten(),
+            )
+        return _over(point.pack(slopes), scale, size)
+
+    def _scale(self) -> Tensor | None:
+        """The least loss scale of all players, if any has one.
+
+        A product with the Jacobian is linear in the losses and in the
+        direction: the one is scaled by this, the other to length one, and what
+        comes of it is in the range of a scaled gradient. If it overflows, the
+        scale of a player falls until it is the least, and then this with it.
+        """
+        scales = [player.loss_scale() for player in self._players.values()]
+        known = [
+            ops.cast(ops.convert_to_tensor(s), "float32")
+            for s in scales
+            if s is not None
+        ]
+        return ops.min(ops.stack(known)) if known else None
 
     def _copied(self, at: Joint | None) -> Joint:
         """The point for a replica to work on: a derivative by it is a share."""
@@ -208,10 +296,36 @@ def _times(loss: Tensor, scale: Tensor | None) -> Tensor:
     return loss if scale is None else loss * ops.cast(scale, loss.dtype)
 
 
-def _over(gradient: Tensor | None, scale: Tensor | None) -> Tensor | None:
-    if gradient is None or scale is None:
-        return gradient
-    return gradient / ops.cast(scale, gradient.dtype)
+def _over(v: Joint, scale: Tensor | None, size: Tensor | None = None) -> Joint:
+    """Undoes a scale, of the direction, too."""
+    if scale is None:
+        return v
+    factor = 1.0 if size is None else size
+    return v.map(
+        lambda x: x * ops.cast(factor, x.dtype) / ops.cast(scale, x.dtype)
+    )
+
+
+def _of_length_one(v: Joint, scale: Tensor | None) -> tuple[Joint, Any]:
+    """A direction that half precision can hold, and its length.
+
+    Left alone where losses are not scaled, and if it is zero.
+    """
+    if scale is None:
+        return v, None
+    largest = [ops.max(ops.abs(x)) for x in v.flatten() if x is not None]
+    most = ops.max(ops.stack([ops.cast(x, "float32") for x in largest]))
+    most = ops.where(most > 0, most, 1.0)
+    v = v.map(lambda x: x / ops.cast(most, x.dtype))
+    length = ops.cast(v.norm(), "float32")
+    length = ops.where(length > 0, length, 1.0)
+    return v.map(lambda x: x / ops.cast(length, x.dtype)), most * length
+
+
+def _put(shape: Joint, present: Sequence[Tensor]) -> Joint:
+    """Puts tensors where those of a vector are that are not `None`."""
+    flat = iter(present)
+    return shape.map(lambda _: next(flat))
 
 
 def _without(v: Joint, player: str) -> Joint:

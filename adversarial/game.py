@@ -141,6 +141,7 @@ class Game(Loops):
                 Those that are not in the direction take it and stay.
         """
         self._report()
+        direction = self._unless_unsound(direction)
         for name, block in direction.items():
             if not self._players[name].skips_bad_gradients:
                 self._guard.expect(name, backend.all_finite(block))
@@ -168,6 +169,17 @@ class Game(Loops):
         self._moved.update(direction)
         self._state.update(commits)
         self._point = self.point | self._read(direction)
+
+    def _unless_unsound(self, direction: Joint) -> Joint:
+        """Lets the loss scale fall of who has overflowed anywhere.
+
+        Its direction may be finite where another's, made of it, is not.
+        """
+        for name in direction:
+            if name in self._sound:
+                bad = ops.where(self._sound[name], 1.0, float("nan"))
+                direction = direction | (direction.only([name]) * bad)
+        return direction
 
     def assign(
         self,

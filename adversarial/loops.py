@@ -106,7 +106,8 @@ class Loops(Derivatives):
         kept, outer = dict(self._next_noise), self._looping
         self._looping = True
         try:
-            return evaluate()
+            with self._at_one_scale():
+                return evaluate()
         finally:
             self._next_noise, self._looping = kept, outer
 

@@ -66,6 +66,7 @@ from adversarial.backend.tensorflow import (
     summary_writer as summary_writer,
     switch as switch,
     when as when,
+    with_slopes as with_slopes,
 )
 from adversarial.backend.workers import (
     ModelOfWorkers as ModelOfWorkers,

@@ -75,6 +75,28 @@ def gradient(
     return [dense(g) for g in tape.gradient(value, list(tensors))]
 
 
+def with_slopes(
+    function: Callable[..., Sequence[Tensor]],
+    backward: Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Any]],
+    tensors: Sequence[Tensor],
+) -> list[Tensor]:
+    """Calls a function, whose derivative is found by another.
+
+    Args:
+        function: Takes the tensors and returns tensors.
+        backward: Takes the tensors, and the slopes of a scalar by what
+            `function` returned; returns its slopes by the tensors.
+        tensors: What the function is called on.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def call(*xs: Tensor) -> Any:
+        found = list(function(*xs))
+        return found, lambda *slopes: list(backward(xs, slopes))
+
+    return list(call(*tensors))
+
+
 def all_finite(tensors: Sequence[Tensor | None]) -> Tensor:
     """Says whether all entries are finite, in one pass: a boolean scalar.
 

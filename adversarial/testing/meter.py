@@ -27,13 +27,15 @@ class Meter:
 
     def watch(self, game: Game) -> None:
         """Makes a game tell what is done to it."""
-        share, gradient = game._share, game.gradient
+        slopes, gradient = game._slopes, game.gradient
         jvp, vjp, switch = game.jvp, game.vjp, game.switch
 
-        def counted_share(at: Any, names: Any, copy: Any) -> Any:
+        def counted_slopes(
+            at: Any, names: Any, copy: Any, scale: Any = None
+        ) -> Any:
             self.evaluations += len(names) / len(game.players)
             with self._inside():
-                return share(at, names, copy)
+                return slopes(at, names, copy, scale)
 
         def nested_gradient(*args: Any, **kwargs: Any) -> Any:
             with self._inside():
@@ -58,7 +60,7 @@ class Meter:
 
         # Their callers inside the game find these, too.
         vars(game).update(
-            _share=counted_share,
+            _slopes=counted_slopes,
             gradient=nested_gradient,
             jvp=nested_jvp,
             vjp=nested_vjp,

@@ -30,6 +30,25 @@ def test_own_gradients_differentiates_each_scalar_by_its_own_tensors():
     assert grads["b"][1] is None
 
 
+def test_a_function_can_be_given_another_derivative():
+    x = tf.constant([1.0, 2.0])
+
+    def forward(y):
+        return [3 * y, y + 1]
+
+    def backward(xs, slopes):
+        return [slopes[0] * xs[0] + 100 * slopes[1]]
+
+    def total(y):
+        first, second = backend.with_slopes(forward, backward, [y])
+        return tf.reduce_sum(first) + tf.reduce_sum(second)
+
+    for run in (total, tf.function(total)):
+        (found,) = backend.gradient(run, [x])
+        np.testing.assert_allclose(found, [101.0, 102.0])
+    np.testing.assert_allclose(total(x), 9 + 5)
+
+
 def test_gradients_of_look_ups_are_dense():
     table = tf.constant([[1.0], [2.0], [3.0]])
     (grad,) = backend.gradient(
