@@ -12,7 +12,7 @@ export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-kill lint format types docs bench clean
+.PHONY: help demo test test-kill test-fuzz lint format types docs bench clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -31,6 +31,9 @@ test: $(VENV)/all.stamp ## run the whole suite and the doctests
 
 test-kill: $(VENV)/all.stamp ## kill a training 30 times, and compare its end
 	KILLS=30 $(BIN)/python -m pytest -s tests/test_killed.py
+
+test-fuzz: $(VENV)/all.stamp ## try 20 times as much bad input, new each time
+	FUZZ=20 $(BIN)/python -m pytest tests/fuzz
 
 lint: $(VENV)/all.stamp ## check format and lint
 	$(BIN)/ruff format --check

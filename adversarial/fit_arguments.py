@@ -7,6 +7,7 @@ Keras takes some of this without a word, such as `batch_size=0` for 32 or a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Number
 from typing import Any
 
 import keras
@@ -26,6 +27,8 @@ LEAST = {
     "validation_freq": 1,
 }
 """The smallest values of arguments that are whole numbers."""
+NEEDED = ("epochs", "initial_epoch", "validation_freq")
+"""Those of them that cannot be `None`."""
 NO_NUMBERS = "OSUVMmc"
 """NumPy's letters for objects, strings, records, times, complex numbers."""
 
@@ -63,14 +66,15 @@ def check_fit_arguments(
             )
         )
     for name, least in LEAST.items():
-        value = given.get(name)
+        value = given.get(name, least)
         listed = name == "validation_freq" and isinstance(value, list | tuple)
-        if value is not None and not listed:
+        if not listed and (value is not None or name in NEEDED):
             checked_count(name, value, least=least)
     split = given.get("validation_split")
     if split is not None:
         checked_number("validation_split", split, least=0, below=1)
     check_callbacks(given.get("callbacks"))
+    check_validation_data(given.get("validation_data"))
     check_numbers(x=x, y=y, sample_weight=given.get("sample_weight"))
     single = y is not None and targets in (None, 1)
     if given.get("class_weight") is not None and not single:
@@ -104,6 +108,23 @@ def check_callbacks(callbacks: Any) -> None:
                     fix=f"write `{callback.__name__}(...)`." if made else None,
                 )
             )
+
+
+def check_validation_data(data: Any) -> None:
+    """Refuses one number or word.
+
+    Raises:
+        TypeError: for these.
+    """
+    if data is not None and isinstance(data, str | bytes | Number | np.generic):
+        raise TypeError(
+            conversation(
+                "`validation_data` must be data like those of `x` and `y`.",
+                expected="`(x, y)`, `(x,)`, a `tf.data.Dataset` or a "
+                "generator.",
+                received=f"{data!r} of type `{type(data).__name__}`.",
+            )
+        )
 
 
 def check_numbers(**data: Any) -> None:

@@ -15,7 +15,11 @@ from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
 from adversarial.errors import conversation
 from adversarial.evaluation import Evaluator
-from adversarial.fit_arguments import NO_BATCH, check_fit_arguments
+from adversarial.fit_arguments import (
+    NO_BATCH,
+    check_fit_arguments,
+    check_numbers,
+)
 from adversarial.game import Game
 from adversarial.optimizers import AdversarialOptimizer
 from adversarial.player import scaled_players
@@ -351,6 +355,7 @@ class AdversarialModel(SavedModel):
         """Plays one step as `keras.Model.train_on_batch` does; see there."""
         self._compiled()
         as_dict = kwargs.pop("return_dict", False)
+        check_numbers(batch=[args, kwargs])
         logs = super().train_on_batch(*args, return_dict=True, **kwargs)
         return logs if as_dict else [logs[n] for n in self.metrics_names]
 
@@ -358,6 +363,7 @@ class AdversarialModel(SavedModel):
         """Evaluates a batch as `keras.Model.test_on_batch` does; see there."""
         self._compiled()
         as_dict = kwargs.pop("return_dict", False)
+        check_numbers(batch=[args, kwargs])
         logs = super().test_on_batch(*args, return_dict=True, **kwargs)
         return logs if as_dict else [logs[n] for n in self.metrics_names]
 

@@ -34,6 +34,9 @@ hypothesis.settings.register_profile(
     derandomize=TIMES == 1,
     deadline=None,  # `in_time` keeps it: the first run is slow.
     database=None,
+    # No shrinking: an example that trains takes long, and is small anyway.
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    report_multiple_bugs=False,
     print_blob=TIMES > 1,
     suppress_health_check=list(hypothesis.HealthCheck),
 )
