@@ -9,8 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from adversarial.arguments import checked_choice
 from adversarial.augmentation.dice import Dice
-from adversarial.errors import conversation, unknown
+from adversarial.errors import conversation
 from adversarial.layers.positive import finite
 
 Tensor = Any
@@ -60,9 +61,9 @@ class ImageAugmentation(keras.layers.Layer, abc.ABC):  # type: ignore[misc]
         # the policy: the layer has no kernel that images must fit.
         super().__init__(autocast=False, **kwargs)
         self.value_range = _range(value_range)
-        self.data_format = data_format or keras.config.image_data_format()
-        if self.data_format not in FORMATS:
-            raise unknown("`data_format`", data_format, FORMATS)
+        if data_format is None:
+            data_format = keras.config.image_data_format()
+        self.data_format = checked_choice("data_format", data_format, FORMATS)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.built = True

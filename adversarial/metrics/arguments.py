@@ -39,5 +39,7 @@ def whole(name: str, value: Any, least: int) -> int:
 
 def is_range(value: Any) -> bool:
     """Says whether a value is a pair of finite numbers in their order."""
-    pair = isinstance(value, list | tuple | np.ndarray) and len(value) == 2
+    pair = isinstance(value, list | tuple | np.ndarray) and (
+        np.shape(value) == (2,)
+    )
     return pair and all(map(finite, value)) and bool(value[0] < value[1])

@@ -277,7 +277,10 @@ def _probabilities(reference: Any, modes: int) -> Array | None:
         return np.full(modes, 1 / modes)
     if isinstance(reference, str):
         raise unknown("reference", reference, ["uniform", "real"])
-    r = np.asarray(reference, "float64")
+    try:
+        r = np.asarray(reference, "float64")
+    except (TypeError, ValueError):
+        r = np.zeros(0)
     if (
         r.shape != (modes,)
         or not np.all(r >= 0)

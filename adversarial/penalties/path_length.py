@@ -95,7 +95,9 @@ class PathLength(NetworkPenalty):
     ) -> None:
         super().__init__(network, **kwargs)
         self.rate = check_range("rate", rate, 0.0, 1.0, above=True)
-        self.data_format = data_format or keras.config.image_data_format()
+        if data_format is None:
+            data_format = keras.config.image_data_format()
+        self.data_format = data_format
         formats = ("channels_last", "channels_first")
         check_choice("data_format", self.data_format, formats)
         self.seed = seed

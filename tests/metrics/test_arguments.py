@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adversarial.metrics.arguments import whole
+from adversarial.metrics.arguments import is_range, whole
 
 
 def test_whole_numbers_of_any_type_become_python_ints():
@@ -18,3 +18,20 @@ def test_other_types_are_refused(bad):
 def test_numbers_that_are_too_small_are_refused():
     with pytest.raises(ValueError, match=r"2 or more(.|\n)*1"):
         whole("k", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        ((0, 1), True),
+        (np.array([-1.0, 1.0]), True),
+        ((1, 0), False),
+        ((0, float("inf")), False),
+        (("a", "b"), False),
+        ((0, 1, 2), False),
+        (np.array(1.0), False),
+        (3, False),
+    ],
+)
+def test_a_range_is_a_pair_of_numbers_in_their_order(value, holds):
+    assert is_range(value) is holds

@@ -173,3 +173,8 @@ def test_unknown_references_get_the_nearest_name():
 def test_near_and_far_are_for_mixtures():
     with pytest.raises(ValueError, match="Only mixtures"):
         ModeCoverage(modes=3, within=2.0)
+
+
+def test_a_reference_of_words_is_refused_in_words():
+    with pytest.raises(ValueError, match="`reference` must hold"):
+        ModeCoverage(modes=2, reference=("x", "y"))

@@ -183,3 +183,10 @@ def test_an_unknown_format_is_refused():
 
 def test_it_reads_latents():
     assert PathLength.reads == "latent"
+
+
+def test_a_data_format_that_is_no_word_is_refused_in_words():
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    for given in (np.ones(2), "", []):
+        with pytest.raises(ValueError, match="Unknown `data_format`"):
+            PathLength(network, data_format=given)
