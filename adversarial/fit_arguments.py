@@ -1,4 +1,4 @@
-"""What `fit` and `evaluate` refuse before Keras sees it.
+"""What `compile`, `fit` and `evaluate` refuse before Keras sees it.
 
 Keras takes some of this without a word, such as `batch_size=0` for 32 or a
 `validation_split` of 2, and stumbles over other parts of it later.
@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from adversarial.arguments import checked_count, checked_number
+from adversarial.arguments import checked_count, checked_flag, checked_number
 from adversarial.errors import conversation
 
 LEAST = {
@@ -38,6 +38,24 @@ NO_BATCH = conversation(
     fix="make a new generator or iterator for each call, and look at filters "
     "and at `take(...)` of a `tf.data.Dataset`.",
 )
+
+
+def check_compile_arguments(given: Mapping[str, Any]) -> None:
+    """Checks the flags and counts of `compile`.
+
+    Args:
+        given: All arguments by name.
+
+    Raises:
+        ValueError: for a count below 1.
+        TypeError: for a flag that is none, or a count that is no number.
+    """
+    for name in ("run_eagerly", "auto_scale_loss"):
+        checked_flag(name, given[name])
+    name = "steps_per_execution"
+    checked_count(name, given[name], least=1)
+    if given["jit_compile"] != "auto":
+        checked_flag("jit_compile", given["jit_compile"])
 
 
 def check_fit_arguments(

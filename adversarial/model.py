@@ -7,8 +7,7 @@ from typing import Any
 
 import keras
 
-from adversarial import backend, optimizers
-from adversarial.arguments import checked_count, checked_flag
+from adversarial import optimizers
 from adversarial.assembly import assemble, check_trainable
 from adversarial.callbacks.player_progress import with_player_progress
 from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
@@ -17,6 +16,7 @@ from adversarial.errors import conversation
 from adversarial.evaluation import Evaluator
 from adversarial.fit_arguments import (
     NO_BATCH,
+    check_compile_arguments,
     check_fit_arguments,
     check_numbers,
 )
@@ -25,7 +25,7 @@ from adversarial.optimizers import AdversarialOptimizer
 from adversarial.player import scaled_players
 from adversarial.registry import PACKAGE
 from adversarial.saving import SavedModel
-from adversarial.scaling import check_accumulation, check_executions
+from adversarial.scaling import check_cuts
 from adversarial.scoreboard import Scoreboard
 from adversarial.summary import player_table
 
@@ -166,11 +166,7 @@ class AdversarialModel(SavedModel):
         """
         given = dict(locals())
         del given["self"], given["__class__"]
-        checked_flag("run_eagerly", run_eagerly)
-        checked_flag("auto_scale_loss", auto_scale_loss)
-        checked_count("steps_per_execution", steps_per_execution, least=1)
-        if jit_compile != "auto":
-            checked_flag("jit_compile", jit_compile)
+        check_compile_arguments(given)
         check_trainable(self.players)
         strategy = optimizers.get(adversarial_optimizer)
         each = deal_optimizers(self.players, player_optimizers)
@@ -181,15 +177,9 @@ class AdversarialModel(SavedModel):
         scores = Scoreboard(
             self.players, given, skips_bad=on_nonfinite != "raise"
         )
+        scaled = scaled_players(self.players, each, auto_scale_loss)
         dealt = self.distribute_strategy
-        replicas = dealt.num_replicas_in_sync
-        check_executions(steps_per_execution, replicas, eager=run_eagerly)
-        check_accumulation(
-            strategy,
-            each,
-            distributed=backend.distributes(dealt),
-            scaled=scaled_players(self.players, each, auto_scale_loss),
-        )
+        check_cuts(strategy, each, given, distribution=dealt, scaled=scaled)
         strategy.bind(Game(Evaluator(self.players)), each)
         fuse = jit_compile == "auto" and not run_eagerly
         equip(self.players, each, update, scaled=auto_scale_loss, fuse=fuse)

@@ -12,10 +12,44 @@ from typing import Any
 
 import keras
 
+from adversarial import backend
 from adversarial.errors import conversation, quoted
 from adversarial.optimizers import AdversarialOptimizer
 
 Moves = Sequence[Sequence[str]]
+
+
+def check_cuts(
+    strategy: AdversarialOptimizer,
+    optimizers: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    distribution: Any,
+    scaled: Sequence[str],
+) -> None:
+    """Checks what `compile` is given where batches are cut.
+
+    Args:
+        strategy: How the players move.
+        optimizers: The Keras optimizer of each player, by name.
+        given: The arguments of `compile`.
+        distribution: The strategy of `tf.distribute` that deals the batches.
+        scaled: The players whose optimizers look for a loss scale.
+
+    Raises:
+        ValueError: if it cannot be.
+    """
+    check_executions(
+        given["steps_per_execution"],
+        distribution.num_replicas_in_sync,
+        eager=given["run_eagerly"],
+    )
+    check_accumulation(
+        strategy,
+        optimizers,
+        distributed=backend.distributes(distribution),
+        scaled=scaled,
+    )
 
 
 def check_executions(steps: int, replicas: int, *, eager: bool) -> None:
