@@ -19,6 +19,7 @@ from adversarial.errors import conversation
 
 Tensor = Any
 LABEL = re.compile(r"label value of (-?\d+).*?range of (\[.*?\))")
+"""How TensorFlow names a label that is no class."""
 _Result = TypeVar("_Result")
 
 
@@ -317,9 +318,7 @@ def faults_in_words() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = re.search(
-            r"label value of (-?\d+).*?range of (\[.*?\))", str(error)
-        )
+        found = LABEL.search(str(error))
         if found:
             message = conversation(
                 "Labels must be numbers of classes.",
