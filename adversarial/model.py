@@ -9,6 +9,10 @@ import keras
 
 from adversarial import optimizers
 from adversarial.assembly import assemble
+from adversarial.callbacks.keras_callbacks import (
+    ends_at_nan,
+    minimise_losses,
+)
 from adversarial.callbacks.player_progress import with_player_progress
 from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
@@ -284,13 +288,20 @@ class AdversarialModel(SavedModel):
         Raises:
             ValueError: before `compile`, or if the targets do not fit.
             GameDivergedError: at the first loss that is not finite, unless
-                compiled with another `on_nonfinite`.
+                compiled with another `on_nonfinite`, or a `TerminateOnNaN`
+                callback ends the training then.
         """
-        self._compiled()[1].forget()
-        callbacks = with_player_progress(callbacks, verbose, list(self.players))
-        return super().fit(
-            x, y, batch_size, epochs, verbose, callbacks, **kwargs
-        )
+        monitor, players = self._compiled()[1], list(self.players)
+        monitor.forget()
+        monitor.yields = ends_at_nan(callbacks, monitor.on_nonfinite)
+        minimise_losses(callbacks, players)
+        callbacks = with_player_progress(callbacks, verbose, players)
+        try:
+            return super().fit(
+                x, y, batch_size, epochs, verbose, callbacks, **kwargs
+            )
+        finally:
+            monitor.yields = False
 
     def evaluate(
         self,

@@ -4,6 +4,7 @@ from adversarial.callbacks.backup import Backup as Backup
 from adversarial.callbacks.divergence_watch import (
     DivergenceWatch as DivergenceWatch,
 )
+from adversarial.callbacks.for_player import ForPlayer as ForPlayer
 from adversarial.callbacks.game_diagnostics import (
     GameDiagnostics as GameDiagnostics,
 )
@@ -21,6 +22,7 @@ from adversarial.callbacks.player_progress import (
 __all__ = [
     "Backup",
     "DivergenceWatch",
+    "ForPlayer",
     "GameDiagnostics",
     "ImageGrid",
     "MetricsOnSamples",
