@@ -8,6 +8,7 @@ from adversarial.callbacks.for_player import ForPlayer as ForPlayer
 from adversarial.callbacks.game_diagnostics import (
     GameDiagnostics as GameDiagnostics,
 )
+from adversarial.callbacks.history_file import HistoryFile as HistoryFile
 from adversarial.callbacks.image_grid import (
     ImageGrid as ImageGrid,
     write_grid as write_grid,
@@ -24,6 +25,7 @@ __all__ = [
     "DivergenceWatch",
     "ForPlayer",
     "GameDiagnostics",
+    "HistoryFile",
     "ImageGrid",
     "MetricsOnSamples",
     "PlayerProgress",
