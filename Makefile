@@ -25,9 +25,16 @@ demo: $(VENV)/examples.stamp ## train the DCGAN (again: go on where it stopped)
 test: export TF_NUM_INTRAOP_THREADS ?= 1
 test: export TF_NUM_INTEROP_THREADS ?= 1
 test: export OMP_NUM_THREADS ?= 1
+# TensorFlow keeps what it has compiled for as long as a process lives: in one
+# piece the suite would need more than 20 GB.
+HEAVY := tests/optimizers tests/testing
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 test: $(VENV)/all.stamp ## run the whole suite and the doctests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
-	    --doctest-modules tests adversarial
+	$(PYTEST) $(HEAVY)
+	$(PYTEST) tests/losses tests/penalties tests/layers tests/metrics
+	$(PYTEST) --doctest-modules tests adversarial \
+	    $(HEAVY:%=--ignore=%) --ignore=tests/losses --ignore=tests/penalties \
+	    --ignore=tests/layers --ignore=tests/metrics
 
 test-kill: $(VENV)/all.stamp ## kill a training 30 times, and compare its end
 	KILLS=30 $(BIN)/python -m pytest -s tests/test_killed.py

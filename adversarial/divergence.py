@@ -31,6 +31,10 @@ class DivergenceMonitor:
             `"rollback"` goes back to an earlier state and warns.
         every: The number of steps between the states that are kept for that;
             `None` is 100.
+
+    Attributes:
+        yields: Whether a callback ends the training when it sees a loss that
+            is not finite: then that is no error, but a warning.
     """
 
     def __init__(
@@ -56,6 +60,8 @@ class DivergenceMonitor:
                 )
             )
         self.players = players
+        self.on_nonfinite = on_nonfinite
+        self.yields = False
         self.raises = on_nonfinite == "raise"
         self.halts = on_nonfinite != "warn"
         self._record = keras.Variable(
@@ -102,19 +108,23 @@ class DivergenceMonitor:
             if self.rollback is not None:
                 self.rollback.keep(state(), steps())
             logs = train_function(iterator)
-            self.look(state)
+            self.look(state, seen=self.yields and _is_bad(logs))
             also()
             return logs
 
         return watched
 
     def look(
-        self, state: Callable[[], Sequence[keras.Variable]] = lambda: ()
+        self,
+        state: Callable[[], Sequence[keras.Variable]] = lambda: (),
+        *,
+        seen: bool = False,
     ) -> None:
         """Raises, goes back or warns if there was a bad step.
 
         Args:
             state: Returns the variables to be put back.
+            seen: Whether a callback will see it and end the training.
 
         Raises:
             GameDivergedError: if there was, and that is what was asked for,
@@ -126,7 +136,7 @@ class DivergenceMonitor:
             return
         self._record.assign(ops.zeros_like(self._record))
         players = [n for n, b in zip(self.players, bad, strict=True) if b]
-        if self.raises:
+        if self.raises and not seen:
             raise GameDivergedError(players, step - 1)
         fix = "look for NaN in the batch, or lower the learning rates."
         if self.rollback is None:
@@ -143,3 +153,7 @@ class DivergenceMonitor:
         """Forgets the states that were kept, as another one is begun from."""
         if self.rollback is not None:
             self.rollback.forget()
+
+
+def _is_bad(logs: Any) -> bool:
+    return not np.isfinite(ops.convert_to_numpy(logs["loss"]))

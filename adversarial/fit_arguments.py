@@ -145,6 +145,21 @@ def check_validation_data(data: Any) -> None:
         )
 
 
+def check_trained(history: Any, optimizer: Any) -> None:
+    """Checks that there was a batch to train on.
+
+    Args:
+        history: What `fit` returns.
+        optimizer: The strategy of the model.
+
+    Raises:
+        ValueError: if there was none.
+    """
+    begun = int(optimizer.iterations.numpy()) > 0
+    if history.epoch and not begun and "loss" not in history.history:
+        raise ValueError(NO_BATCH.format("train on"))
+
+
 def check_numbers(**data: Any) -> None:
     """Refuses NumPy arrays of anything but real numbers.
 

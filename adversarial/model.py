@@ -9,6 +9,7 @@ import keras
 
 from adversarial import optimizers
 from adversarial.assembly import assemble, check_trainable
+from adversarial.callbacks.keras_callbacks import told
 from adversarial.callbacks.player_progress import with_player_progress
 from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
@@ -19,6 +20,7 @@ from adversarial.fit_arguments import (
     check_compile_arguments,
     check_fit_arguments,
     check_numbers,
+    check_trained,
 )
 from adversarial.game import Game
 from adversarial.optimizers import AdversarialOptimizer
@@ -228,14 +230,12 @@ class AdversarialModel(SavedModel):
         One output alone is returned as it is. Players on a shared base model
         each have all of its outputs.
         """
-        outputs: dict[int, list[Any]] = {}
+        found: dict[int, list[Any]] = {}
         for player in self.players.values():
-            if id(player.network) not in outputs:
+            if id(player.network) not in found:
                 result = player.call(inputs, training=training)
-                outputs[id(player.network)] = result
-        flat = [
-            y for p in self.players.values() for y in outputs[id(p.network)]
-        ]
+                found[id(player.network)] = result
+        flat = [y for p in self.players.values() for y in found[id(p.network)]]
         return flat[0] if len(flat) == 1 else flat
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -280,8 +280,7 @@ class AdversarialModel(SavedModel):
         before = self.test_function
         super().make_test_function(force)
         if self.test_function is not before:
-            scores, _ = self._compiled()
-            self.test_function = scores.wrap(self.test_function)
+            self.test_function = self._compiled()[0].wrap(self.test_function)
         return self.test_function
 
     def fit(
@@ -299,19 +298,20 @@ class AdversarialModel(SavedModel):
         Raises:
             ValueError: before `compile`, or if the targets do not fit.
             GameDivergedError: at the first loss that is not finite, unless
-                compiled with another `on_nonfinite`.
+                compiled with another `on_nonfinite`, or a `TerminateOnNaN`
+                callback ends the training then.
         """
-        self._compiled()[1].forget()
+        monitor, players = self._compiled()[1], list(self.players)
+        monitor.forget()
         own = {"batch_size": batch_size, "epochs": epochs}
         own |= {"callbacks": callbacks}
         check_fit_arguments(x, y, {**own, **kwargs}, self.players.target_count)
-        callbacks = with_player_progress(callbacks, verbose, list(self.players))
-        history = super().fit(
-            x, y, batch_size, epochs, verbose, callbacks, **kwargs
-        )
-        begun = int(self.optimizer.iterations.numpy()) > 0
-        if history.epoch and not begun and "loss" not in history.history:
-            raise ValueError(NO_BATCH.format("train on"))
+        shown = with_player_progress(callbacks, verbose, players)
+        with told(callbacks, players, monitor):
+            history = super().fit(
+                x, y, batch_size, epochs, verbose, shown, **kwargs
+            )
+        check_trained(history, self.optimizer)
         return history
 
     def evaluate(

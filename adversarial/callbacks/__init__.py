@@ -4,9 +4,11 @@ from adversarial.callbacks.backup import Backup as Backup
 from adversarial.callbacks.divergence_watch import (
     DivergenceWatch as DivergenceWatch,
 )
+from adversarial.callbacks.for_player import ForPlayer as ForPlayer
 from adversarial.callbacks.game_diagnostics import (
     GameDiagnostics as GameDiagnostics,
 )
+from adversarial.callbacks.history_file import HistoryFile as HistoryFile
 from adversarial.callbacks.image_grid import (
     ImageGrid as ImageGrid,
     write_grid as write_grid,
@@ -21,7 +23,9 @@ from adversarial.callbacks.player_progress import (
 __all__ = [
     "Backup",
     "DivergenceWatch",
+    "ForPlayer",
     "GameDiagnostics",
+    "HistoryFile",
     "ImageGrid",
     "MetricsOnSamples",
     "PlayerProgress",

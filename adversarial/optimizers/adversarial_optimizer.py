@@ -12,6 +12,7 @@ from keras import ops
 from adversarial import registry
 from adversarial.errors import conversation, quoted
 from adversarial.game import Game, Slots
+from adversarial.optimizers.names import looked_through, name_after_players
 
 
 class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore[misc]
@@ -96,6 +97,7 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
                     fix=f"pass a new `{type(self).__name__}(...)`.",
                 )
             )
+        name_after_players(optimizers)
         self.player_optimizers = dict(optimizers)
         self._owned = _Untracked(game.variables)
         if self.inner is not None:
@@ -164,14 +166,18 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
 
     @property
     def optimizers(self) -> list[Any]:
-        """The players' Keras optimizers, where Keras' callbacks look."""
-        return list(self.player_optimizers.values())
+        """The players' Keras optimizers, where Keras' callbacks look.
+
+        They are those inside of a `LossScaleOptimizer`, which has no averages
+        and no name to tell players by.
+        """
+        return [looked_through(o) for o in self.player_optimizers.values()]
 
     @property
     def variables(self) -> list[keras.Variable]:
         """All state: the strategy's own, then the players' optimizers'."""
         own = self._own_variables()
-        for optimizer in self.optimizers:
+        for optimizer in self.player_optimizers.values():
             own.extend(optimizer.variables)
         return own
 
@@ -185,7 +191,10 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
     def learning_rate(self) -> Any:
         """The learning rate of the first player.
 
-        Setting it sets that of every player.
+        Setting it sets that of every player, if they are all the same now.
+
+        Raises:
+            ValueError: for setting it while players' learning rates differ.
         """
         if not self.player_optimizers:
             return super().learning_rate
@@ -193,6 +202,20 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
 
     @learning_rate.setter
     def learning_rate(self, learning_rate: Any) -> None:
+        rates = {n: float(rate) for n, rate in self.learning_rates.items()}
+        if len(set(rates.values())) > 1:
+            name = next(iter(rates))
+            each = ", ".join(f"{rate:g} for '{n}'" for n, rate in rates.items())
+            raise ValueError(
+                conversation(
+                    "The players have learning rates of their own, which one "
+                    "number for all would make equal.",
+                    received=f"{each}.",
+                    fix=f'set `model.players["{name}"].optimizer.learning_rate'
+                    "` and so on; a callback that sets one works inside of "
+                    f'`callbacks.ForPlayer("{name}", ...)`.',
+                )
+            )
         for optimizer in self.optimizers:
             optimizer.learning_rate = learning_rate
 

@@ -212,7 +212,7 @@ def _state(played: LinearModel | SmallModel) -> dict[str, Array]:
     """All that a bad step must leave alone, by path."""
     players = played.model.players.values()
     moved = [v for p in players for v in (*p.variables, *p.state)]
-    optimizers = played.strategy.optimizers
+    optimizers = played.strategy.player_optimizers.values()
     inside = [v for o in optimizers for v in o.variables]
     every = [*moved, *memory_of(played.strategy), *inside]
     return {f"{k}:{v.path}": np.array(v) for k, v in enumerate(every)}

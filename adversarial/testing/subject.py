@@ -191,7 +191,9 @@ def memory_of(strategy: AdversarialOptimizer) -> list[keras.Variable]:
     while each is not None:
         counters.add(id(each.iterations))
         each = each.inner
-    players = {id(v) for o in strategy.optimizers for v in o.variables}
+    players = {
+        id(v) for o in strategy.player_optimizers.values() for v in o.variables
+    }
     return [
         v
         for v in strategy.variables

@@ -73,11 +73,24 @@ def test_the_learning_rate_is_the_first_players_and_sets_everybodys(
     quadratic,
 ):
     game = quadratic([1, 1])
-    rates = [keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.25)]
+    rates = [keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.5)]
     model = game.compiled("simultaneous", rates)
-    assert float(model.optimizer.learning_rate) == 0.5
     model.optimizer.learning_rate = 0.125
     assert [float(o.learning_rate) for o in rates] == [0.125, 0.125]
+    rates[0].learning_rate = 0.25
+    assert float(model.optimizer.learning_rate) == 0.25
+
+
+def test_learning_rates_that_differ_are_not_made_equal_unawares(quadratic):
+    game = quadratic([1, 1])
+    rates = [keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.25)]
+    model = game.compiled("simultaneous", rates)
+    first, second = model.players
+    with pytest.raises(ValueError, match="rates of their own") as error:
+        model.optimizer.learning_rate = 0.125
+    assert error.match(f"0.5 for '{first}', 0.25 for '{second}'")
+    assert error.match("ForPlayer")
+    assert [float(o.learning_rate) for o in rates] == [0.5, 0.25]
 
 
 def test_keras_learning_rate_callbacks_reach_every_player(quadratic):
