@@ -56,6 +56,7 @@ from adversarial.backend.tensorflow import (
     fused as fused,
     fuses_updates as fuses_updates,
     gradient as gradient,
+    image_writer as image_writer,
     own_gradients as own_gradients,
     peek as peek,
     read as read,

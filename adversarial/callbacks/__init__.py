@@ -1,5 +1,8 @@
 """Callbacks for adversarial training."""
 
+from adversarial.callbacks.averaged_weights import (
+    AveragedWeights as AveragedWeights,
+)
 from adversarial.callbacks.backup import Backup as Backup
 from adversarial.callbacks.divergence_watch import (
     DivergenceWatch as DivergenceWatch,
@@ -13,6 +16,9 @@ from adversarial.callbacks.image_grid import (
     ImageGrid as ImageGrid,
     write_grid as write_grid,
 )
+from adversarial.callbacks.latent_interpolation import (
+    LatentInterpolation as LatentInterpolation,
+)
 from adversarial.callbacks.metrics_on_samples import (
     MetricsOnSamples as MetricsOnSamples,
 )
@@ -21,12 +27,14 @@ from adversarial.callbacks.player_progress import (
 )
 
 __all__ = [
+    "AveragedWeights",
     "Backup",
     "DivergenceWatch",
     "ForPlayer",
     "GameDiagnostics",
     "HistoryFile",
     "ImageGrid",
+    "LatentInterpolation",
     "MetricsOnSamples",
     "PlayerProgress",
     "write_grid",

@@ -38,17 +38,7 @@ class FixedSamples:
         batch_size: int,
         seed: int,
     ) -> None:
-        if not callable(generate):
-            raise TypeError(
-                conversation(
-                    "`generate` must make samples.",
-                    expected="a Keras model, or a function of the number of "
-                    "samples.",
-                    received=f"an object of type `{type(generate).__name__}`.",
-                )
-            )
-        if isinstance(generate, keras.Model):
-            _check_model(generate)
+        check_generator(generate)
         self.generate = generate
         self.samples = samples
         self.batch_size = batch_size
@@ -90,6 +80,26 @@ class FixedSamples:
         return _plain(self.generate(n))
 
 
+def check_generator(generate: Any) -> None:
+    """Checks that this is a model of one input and one output, or a function.
+
+    Raises:
+        ValueError: for a model that is not built, or has several inputs or
+            outputs, or one of unknown shape.
+        TypeError: for anything that cannot be called.
+    """
+    if not callable(generate):
+        raise TypeError(
+            conversation(
+                "`generate` must make samples.",
+                expected="a Keras model, or a function.",
+                received=f"an object of type `{type(generate).__name__}`.",
+            )
+        )
+    if isinstance(generate, keras.Model):
+        _check_model(generate)
+
+
 def _plain(x: Any) -> Array:
     """As an array that NumPy can compute with: no half precision."""
     x = keras.ops.convert_to_numpy(x)
@@ -114,8 +124,8 @@ def _check_model(model: keras.Model) -> None:
             "A generator must be a built model from latents to samples.",
             expected="one input of a known shape, and one output.",
             received=f"'{model.name}' with {received}.",
-            fix="pass a function of the number of samples instead, such as "
-            "`lambda n: generator(draw(n))`.",
+            fix="pass a function instead, which may draw what else it needs "
+            "and call the generator.",
         )
     )
 

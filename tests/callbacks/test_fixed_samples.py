@@ -143,7 +143,7 @@ def test_a_model_that_cannot_be_called_on_latents_is_refused(model, received):
     with pytest.raises(ValueError, match="from latents to samples") as error:
         FixedSamples(model(), 1, 1, 0)
     assert error.match(received)
-    assert error.match("pass a function of the number of samples")
+    assert error.match("pass a function instead")
 
 
 def test_what_cannot_be_called_is_no_generator():

@@ -3,6 +3,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from adversarial.callbacks import ImageGrid
@@ -156,3 +157,77 @@ def test_only_writing_needs_pillow(monkeypatch, tmp_path):
     callback = ImageGrid(tmp_path / "{}.png", lambda: np.zeros((1, 1, 2, 2)))
     with pytest.raises(ImportError):
         callback.on_epoch_end(0)
+
+
+def plain_model():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    return model
+
+
+def fit(model, callback, epochs):
+    x = np.zeros((4, 1))
+    model.fit(
+        x, x, batch_size=2, epochs=epochs, verbose=0, callbacks=[callback]
+    )
+
+
+def pictures_in(folder):
+    """The pictures in the event files of a folder, by name and step."""
+    found = {}
+    for path in folder.glob("events.*"):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                assert value.metadata.plugin_data.plugin_name == "images"
+                width, height, png = tf.make_ndarray(value.tensor)
+                picture = tf.io.decode_png(png).numpy()
+                assert picture.shape[:2] == (int(height), int(width))
+                found[value.tag, event.step] = picture
+    return found
+
+
+def test_pictures_are_written_every_few_epochs_and_after_the_last(tmp_path):
+    callback = ImageGrid(
+        tmp_path / "{}.png", lambda: np.zeros((1, 1, 2, 2)), every=2
+    )
+    fit(plain_model(), callback, 5)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["1.png", "3.png", "4.png"]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tensorboard_gets_the_same_pictures_at_the_training_step(
+    tmp_path, channels
+):
+    images = np.random.default_rng(0).uniform(size=(2, 3, 4, 5, channels))
+    callback = ImageGrid(
+        tmp_path / "{}.png", lambda: images, log_dir=tmp_path / "logs"
+    )
+    fit(plain_model(), callback, 2)
+    found = pictures_in(tmp_path / "logs" / "images")
+    assert set(found) == {("samples", 2), ("samples", 4)}
+    with Image.open(tmp_path / "1.png") as picture:
+        file = np.asarray(picture)
+    np.testing.assert_array_equal(np.squeeze(found["samples", 4]), file)
+
+
+def test_tensorboard_needs_neither_files_nor_pillow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    callback = ImageGrid(
+        None, lambda: np.zeros((1, 1, 2, 2)), log_dir=tmp_path / "logs"
+    )
+    fit(plain_model(), callback, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+    assert set(pictures_in(tmp_path / "logs" / "images")) == {("samples", 2)}
+
+
+def test_pictures_that_go_nowhere_are_an_error():
+    with pytest.raises(ValueError, match="written somewhere"):
+        ImageGrid(None, lambda: np.zeros((1, 1, 2, 2)))
+
+
+@pytest.mark.parametrize("every", [0, 1.5, True])
+def test_every_must_be_a_number_of_epochs(every):
+    with pytest.raises(ValueError, match="`every` must be a whole number"):
+        ImageGrid("a.png", lambda: np.zeros((1, 1, 2, 2)), every=every)
