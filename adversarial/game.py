@@ -22,7 +22,7 @@ from adversarial.evaluation import (
     read_noise,
     write_noise,
 )
-from adversarial.guard import Guard, by_player, put
+from adversarial.guard import Guard, both, by_player, put
 from adversarial.joint import Joint
 from adversarial.loops import Loops
 
@@ -124,7 +124,13 @@ class Game(Loops):
             point = point | {name: new}
         return point, state
 
-    def apply(self, direction: Joint, state: State | None = None) -> None:
+    def apply(
+        self,
+        direction: Joint,
+        state: State | None = None,
+        *,
+        when: Mapping[str, Tensor] | None = None,
+    ) -> None:
         """Makes the real step of the players in the direction.
 
         Each player's Keras optimizer is given its block as the gradient, and
@@ -139,36 +145,62 @@ class Game(Loops):
             state: The optimizers' state to step from, as a virtual step
                 returned it; players it does not have step from their own.
                 Those that are not in the direction take it and stay.
+            when: By player, whether it moves, a boolean scalar tensor; if not,
+                nothing of it changes. Players it does not have move.
         """
         self._report()
         direction = self._unless_unsound(direction)
+        state, when = state or {}, when or {}
         for name, block in direction.items():
             if not self._players[name].skips_bad_gradients:
                 self._guard.expect(name, backend.all_finite(block))
-        commits: Values = {}
-        for name in direction:
-            if name not in self._moved and self._players[name].update_state:
-                commits.update(self._agreed(self._fresh[name]))
+        commits = {
+            name: self._agreed(self._fresh[name])
+            for name in direction
+            if name not in self._moved and self._players[name].update_state
+        }
+        names = list({**direction, **state})
+        together = [name for name in names if name not in when]
+        for group in [together, *([n] for n in names if n in when)]:
+            if group:
+                condition = when.get(group[0])
+                self._move(group, direction, state, commits, condition)
+        self._moved.update(direction)
+        for name, values in commits.items():
+            for key, (v, value) in values.items():
+                old = self._state[key][1]
+                kept = (
+                    ops.where(when[name], value, old) if name in when else value
+                )
+                self._state[key] = v, kept
+        self._point = self.point | self._read(direction)
+
+    def _move(
+        self,
+        names: Sequence[str],
+        direction: Joint,
+        state: State,
+        commits: Mapping[str, Values],
+        when: Tensor | None,
+    ) -> None:
+        """Moves some players, if all conditions hold."""
+        new = [pair for n in names for pair in commits.get(n, {}).values()]
 
         def move() -> None:
-            for name, values in (state or {}).items():
-                put(self._twin(name)[0].variables, values)
-            for name, block in direction.items():
-                self._players[name].move(block)
-            for variable, value in commits.values():
+            for name in names:
+                if name in state:
+                    put(self._twin(name)[0].variables, state[name])
+            for name in names:
+                if name in direction:
+                    self._players[name].move(direction[name])
+            for variable, value in new:
                 backend.write(variable, value)
 
-        moved = [v for name in direction for v in self.variables[name]]
+        moved = [v for n in names if n in direction for v in self.variables[n]]
         counts = [
-            v
-            for name in {**direction, **(state or {})}
-            for v in self._players[name].optimizer.variables
+            v for n in names for v in self._players[n].optimizer.variables
         ]
-        changed = [*moved, *(v for v, _ in commits.values())]
-        self._guard.write(changed, move, also=counts)
-        self._moved.update(direction)
-        self._state.update(commits)
-        self._point = self.point | self._read(direction)
+        self._guard.write([*moved, *(v for v, _ in new)], move, when, counts)
 
     def _unless_unsound(self, direction: Joint) -> Joint:
         """Lets the loss scale fall of who has overflowed anywhere.
@@ -243,16 +275,13 @@ class Game(Loops):
         def play(
             branch: Callable[[Game], None], number: int | None = None
         ) -> list[Tensor]:
-            active = None if number is None else ops.equal(index, number)
-            permitted = self._permitted
-            if active is not None and permitted is not None:
-                permitted = ops.logical_and(permitted, active)
+            here = None if number is None else ops.equal(index, number)
             game = Game(
                 self._evaluator,
                 self._batch,
-                permitted=active if permitted is None else permitted,
+                permitted=both(self._permitted, here),
                 compiled=self._compiled,
-                active=active,
+                active=both(self._active, here),
             )
             branch(game)
             return game.finish().flatten()

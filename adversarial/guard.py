@@ -80,6 +80,13 @@ class Guard:
         return ops.logical_and(self.finite(), self._permitted)
 
 
+def both(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """Says whether two conditions hold; one that always does is `None`."""
+    if a is None or b is None:
+        return b if a is None else a
+    return ops.logical_and(a, b)
+
+
 def by_player(x: Any) -> Mapping[str, Any]:
     """Returns what is sorted by player as it is, and one thing as a block."""
     return x if isinstance(x, Mapping) else {"": [x]}

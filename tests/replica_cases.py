@@ -37,11 +37,13 @@ DIRECTION = {"tolerance": 1e-2, "max_iterations": 1}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "alternating": {"steps": {"discriminator": 2}},
     "averaging": {"inner": "simultaneous"},
+    "balanced": {"skip": {"discriminator": (1.95, "generator")}},
     "competitive_gradient": DIRECTION,
     "follow_the_ridge": {"leader": "generator", **DIRECTION},
     "gradient_norm": {"weights": {"discriminator": {"generator": 0.1}}},
     "historical_averaging": {"inner": "simultaneous"},
     "lookahead": {"period": 2},
+    "phases": {"phases": [[1, "simultaneous"], "optimistic"]},
     "prediction": {"two_sided": True},
     "runge_kutta": {"tableau": "heun"},
     "scheduled": {"schedule": ["discriminator", "generator"]},
@@ -60,9 +62,16 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "historical_averaging of scheduled": lambda: o.HistoricalAveraging(
         o.Scheduled(["discriminator", "generator"])
     ),
+    "phases of scheduled": lambda: nested_switch(),
     "unrolled once more": lambda: o.Unrolled(1, rematerialize=True),
     "unrolled constants": lambda: o.Unrolled(2, through=False),
 }
+
+
+def nested_switch() -> Any:
+    """A switch within a switch."""
+    schedule = o.Scheduled(["discriminator", "generator"])
+    return o.Phases([(1, "simultaneous"), schedule])
 
 
 def strategies() -> dict[str, Callable[[], Any]]:
@@ -301,9 +310,25 @@ class Comparison:
             ],
         }
 
+    def draws(self) -> dict[str, Any]:
+        """How often noise is drawn under a switch within a switch."""
+        found = {}
+        for name, scope in (("two", self.several), ("one", ONE)):
+            model, _ = fitted(
+                scope,
+                nested_switch,
+                lambda: gan(latent=2),
+                rows=ROWS[:1],
+                given={"run_eagerly": True},
+            )
+            states = [v for v in model.variables if "seed" in v.name]
+            found[name] = [int(v.numpy()[1]) for v in states]
+        return found
+
     def cases(self) -> dict[str, Callable[[], dict[str, Any]]]:
         """All that is not about one strategy, by name."""
         return {
+            "draws": self.draws,
             "everything": self.everything,
             "weighted": self.weighted,
             "one row left": self.one_row_left,

@@ -97,3 +97,9 @@ def test_replicas_draw_numbers_of_their_own_from_one_state(cases):
     assert case["states"] and all(case["moved"])
     for one, other in case["states"]:
         assert one == other
+
+
+def test_noise_is_drawn_once_per_step_also_under_nested_switches(cases):
+    case = cases["draws"]
+    assert "error" not in case, case["error"]
+    assert case["two"] == case["one"] and case["one"]

@@ -26,6 +26,9 @@ BATCH = 4
 ARGUMENTS = {
     "anderson": lambda: o.Anderson("simultaneous", regularization=1e-3),
     "averaging": lambda: o.Averaging("simultaneous"),
+    "balanced": lambda: o.Balanced(
+        skip={"discriminator": (1.0, "generator")}, smoothing=0.5
+    ),
     "competitive_gradient": lambda: o.CompetitiveGradient(max_iterations=2),
     "follow_the_ridge": lambda: o.FollowTheRidge("generator", max_iterations=2),
     "gradient_norm": lambda: o.GradientNorm(
@@ -33,6 +36,9 @@ ARGUMENTS = {
     ),
     "historical_averaging": lambda: o.HistoricalAveraging("simultaneous"),
     "lookahead": lambda: o.Lookahead("alternating", period=3),
+    "phases": lambda: o.Phases(
+        [(1, "optimistic"), (2, "lookahead"), "alternating"]
+    ),
     "scheduled": lambda: o.Scheduled([0, 0, [0, 1]]),
     "stackelberg_gradient": lambda: o.StackelbergGradient(
         "generator", max_iterations=2

@@ -48,6 +48,10 @@ from adversarial.backend.replicas import (
     weighed as weighed,
     write as write,
 )
+from adversarial.backend.summaries import (
+    image_writer as image_writer,
+    summary_writer as summary_writer,
+)
 from adversarial.backend.tensorflow import (
     all_finite as all_finite,
     compiled as compiled,
@@ -56,7 +60,6 @@ from adversarial.backend.tensorflow import (
     fused as fused,
     fuses_updates as fuses_updates,
     gradient as gradient,
-    image_writer as image_writer,
     own_gradients as own_gradients,
     peek as peek,
     read as read,
@@ -64,7 +67,6 @@ from adversarial.backend.tensorflow import (
     repeat as repeat,
     specs as specs,
     specs_of as specs_of,
-    summary_writer as summary_writer,
     switch as switch,
     when as when,
     with_slopes as with_slopes,

@@ -7,6 +7,7 @@ from adversarial.optimizers.adversarial_optimizer import (
 from adversarial.optimizers.alternating import Alternating as Alternating
 from adversarial.optimizers.anderson import Anderson as Anderson
 from adversarial.optimizers.averaging import Averaging as Averaging
+from adversarial.optimizers.balanced import Balanced as Balanced
 from adversarial.optimizers.competitive_gradient import (
     CompetitiveGradient as CompetitiveGradient,
 )
@@ -33,6 +34,7 @@ from adversarial.optimizers.opponent_shaping import (
     PolicyPrediction as PolicyPrediction,
 )
 from adversarial.optimizers.optimistic import Optimistic as Optimistic
+from adversarial.optimizers.phases import Phases as Phases
 from adversarial.optimizers.prediction import Prediction as Prediction
 from adversarial.optimizers.runge_kutta import RungeKutta as RungeKutta
 from adversarial.optimizers.scheduled import Scheduled as Scheduled
@@ -54,6 +56,7 @@ __all__ = [
     "Alternating",
     "Anderson",
     "Averaging",
+    "Balanced",
     "CompetitiveGradient",
     "Consensus",
     "Direction",
@@ -65,6 +68,7 @@ __all__ = [
     "Lookahead",
     "ODEGANRegularizer",
     "Optimistic",
+    "Phases",
     "PolicyPrediction",
     "Prediction",
     "RungeKutta",

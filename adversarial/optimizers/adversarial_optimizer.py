@@ -29,6 +29,8 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
     Args:
         inner: The strategy that this one wraps or builds on: a strategy, its
             name or its config. `None` if there is none.
+        parts: For a strategy made of several, which are bound, saved and
+            looked at with it: these, each as `inner`, in the place of `inner`.
 
     Attributes:
         order: The highest order of derivatives that the rule takes.
@@ -37,6 +39,7 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
             divided by the number of players; `None` if it depends on the
             arguments and the game.
         inner: The strategy that this one wraps or builds on, or `None`.
+        parts: All strategies directly within this one: `inner`, or several.
         iterations: The number of steps made, an integer variable. A step that
             is held back, because something is not finite, does not count.
 
@@ -53,11 +56,12 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
     built: bool
     field_evaluations: float | None = 1
 
-    def __init__(self, inner: Any = None) -> None:
+    def __init__(self, inner: Any = None, parts: Sequence[Any] = ()) -> None:
         super().__init__(learning_rate=0.0)
         self.inner = None if inner is None else get(inner)
-        if self.inner is not None:
-            self.order = max(self.order, self.inner.order)
+        within = map(get, parts) if self.inner is None else [self.inner]
+        self.parts: tuple[AdversarialOptimizer, ...] = tuple(within)
+        self.order = max([self.order, *(part.order for part in self.parts)])
         self._player_optimizers: Mapping[str, Any] = {}
 
     @abc.abstractmethod
@@ -100,8 +104,8 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
         name_after_players(optimizers)
         self.player_optimizers = dict(optimizers)
         self._owned = _Untracked(game.variables)
-        if self.inner is not None:
-            self.inner.bind(game, optimizers)
+        for part in self.parts:
+            part.bind(game, optimizers)
         self.build(game)
         self.built = True
 
@@ -142,8 +146,8 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
         The place to raise or warn about what a step has recorded. The model
         calls it after each execution of the compiled function.
         """
-        if self.inner is not None:
-            self.inner.look()
+        for part in self.parts:
+            part.look()
 
     @property
     def player_optimizers(self) -> Mapping[str, Any]:
@@ -153,8 +157,8 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
     @player_optimizers.setter
     def player_optimizers(self, optimizers: Mapping[str, Any]) -> None:
         self._player_optimizers = optimizers
-        if self.inner is not None:
-            self.inner.player_optimizers = optimizers
+        for part in self.parts:
+            part.player_optimizers = optimizers
 
     @property
     def learning_rates(self) -> dict[str, Any]:
@@ -183,8 +187,8 @@ class AdversarialOptimizer(keras.optimizers.Optimizer, abc.ABC):  # type: ignore
 
     def _own_variables(self) -> list[keras.Variable]:
         own = list(super().variables)
-        if self.inner is not None:
-            own.extend(self.inner._own_variables())
+        for part in self.parts:
+            own.extend(part._own_variables())
         return own
 
     @property

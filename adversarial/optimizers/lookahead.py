@@ -96,11 +96,12 @@ class Lookahead(AdversarialOptimizer):
 
     def _slow_inside(self) -> list[Slots]:
         found: list[Slots] = []
-        strategy: AdversarialOptimizer | None = self.inner
-        while strategy is not None:
+        within = list(self.parts)
+        while within:
+            strategy = within.pop()
+            within.extend(strategy.parts)
             if isinstance(strategy, Lookahead):
                 found.append(strategy.slow)
-            strategy = strategy.inner
         return found
 
     def get_config(self) -> dict[str, Any]:

@@ -213,11 +213,14 @@ def _made(name: str, subject: Subject) -> Proof:
 
 def _written(strategy: AdversarialOptimizer) -> str:
     """The strategy as one would write it."""
-    settings = strategy.get_config()
-    words = [
-        f"{name}={value['class_name']}(...)"
-        if isinstance(value, dict) and "class_name" in value
-        else f"{name}={value!r}"
-        for name, value in settings.items()
-    ]
+    words = [f"{n}={_word(v)}" for n, v in strategy.get_config().items()]
     return f"{type(strategy).__name__}({', '.join(words)})"
+
+
+def _word(value: Any) -> str:
+    """A setting, in which strategies are named without their own."""
+    if isinstance(value, dict) and "class_name" in value:
+        return f"{value['class_name']}(...)"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_word, value))}]"
+    return repr(value)

@@ -133,7 +133,9 @@ def _changes(
 
 
 def _plain(value: Any) -> Any:
-    """With lists for tuples, as JSON has it."""
+    """With lists for tuples, as JSON has it, and strategies by their config."""
+    if isinstance(value, AdversarialOptimizer):
+        return {"is": type(value).__name__, **_plain(value.get_config())}
     if isinstance(value, list | tuple):
         return [_plain(x) for x in value]
     if isinstance(value, dict):

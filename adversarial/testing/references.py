@@ -9,6 +9,7 @@ import numpy as np
 from adversarial.testing import (
     direction_matrices,
     reference_directions,
+    reference_paces,
     reference_steps,
     update_matrices,
 )
@@ -61,6 +62,8 @@ STEPS: dict[str, Step] = {
             "scheduled",
         )
     },
+    "balanced": reference_paces.balanced,
+    "phases": reference_paces.phases,
 }
 """All rules: from a game, a point and a state to the next two."""
 

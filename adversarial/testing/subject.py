@@ -186,11 +186,11 @@ class Subject:
 
 def memory_of(strategy: AdversarialOptimizer) -> list[keras.Variable]:
     """The variables of a strategy and its inner ones, without counters."""
-    counters = set()
-    each: AdversarialOptimizer | None = strategy
-    while each is not None:
+    counters, within = set(), [strategy]
+    while within:
+        each = within.pop()
         counters.add(id(each.iterations))
-        each = each.inner
+        within.extend(each.parts)
     players = {
         id(v) for o in strategy.player_optimizers.values() for v in o.variables
     }

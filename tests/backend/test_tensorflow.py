@@ -229,26 +229,3 @@ def test_a_slice_can_be_differentiated_three_times_under_xla():
     np.testing.assert_allclose(
         third(tf.constant(x)), 480 * x**4 * [0, 1, 1, 0], rtol=1e-12
     )
-
-
-def test_images_are_written_as_tensorboard_itself_writes_them(tmp_path):
-    pytest.importorskip("tensorboard")
-    image = np.random.default_rng(0).integers(
-        256, size=(4, 6, 3), dtype="uint8"
-    )
-    backend.image_writer(str(tmp_path / "ours"))("grid", image, 7)
-    with tf.summary.create_file_writer(str(tmp_path / "theirs")).as_default():
-        tf.summary.image("grid", image[None], 7)
-    values = []
-    for folder in ("ours", "theirs"):
-        (path,) = (tmp_path / folder).glob("events.*")
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            event = tf.compat.v1.Event.FromString(record)
-            for value in event.summary.value:
-                assert event.step == 7
-                name = value.metadata.plugin_data.plugin_name
-                parts = tf.make_ndarray(value.tensor).tolist()
-                pixels = tf.io.decode_png(parts[2]).numpy()
-                values.append((value.tag, name, parts[:2], pixels.tolist()))
-    ours, theirs = values
-    assert ours == theirs

@@ -125,6 +125,15 @@ def nested(game, theta, state):
     )
 
 
+def phased(*phases):
+    """The reference of phases, the last of which is for ever."""
+    *before, (last, arguments) = phases
+    known = {**STEPS, "half_points": half_points}
+    pairs = [(n, partial(known[like], **given)) for n, like, given in before]
+    ever = (float("inf"), partial(STEPS[last], **arguments))
+    return partial(STEPS["phases"], phases=[*pairs, ever])
+
+
 CONSENSUS = partial(DIRECTIONS["consensus"], strength=1.0)
 HALF_POINTS = ("reference", "matrix")
 
@@ -320,6 +329,90 @@ TABLE: dict[str, list[Row]] = {
             "lookahead",
             without=("rate", "matrix"),
             reference=nested,
+        ),
+        row(
+            o.Lookahead(
+                o.Phases([(3, o.Lookahead("simultaneous", 2)), "alternating"]),
+                6,
+                0.7,
+            ),
+            "lookahead",
+            without=("reference", "rate", "matrix"),
+            reference=partial(
+                STEPS["lookahead"],
+                inner=phased(
+                    (
+                        3,
+                        "lookahead",
+                        {"inner": STEPS["simultaneous"], "period": 2},
+                    ),
+                    ("alternating", {}),
+                ),
+                period=6,
+                step=0.7,
+            ),
+        ),
+    ],
+    "balanced": [
+        every(
+            o.Balanced(
+                "simultaneous", skip={"p0": 0.2, "p1": -0.5}, smoothing=0.6
+            ),
+            "balanced",
+            {
+                "inner": ("simultaneous", {}),
+                "skip": {0: 0.2, 1: -0.5},
+                "smoothing": 0.6,
+            },
+            without=("matrix", "rate"),
+            players=[2, 3],
+        ),
+        row(
+            o.Balanced("alternating", skip={"p0": (0.9, "p1")}),
+            "balanced",
+            {"inner": ("alternating", {}), "skip": {0: (0.9, 1)}},
+            without=("matrix", "rate"),
+            players=[2, 3],
+        ),
+        row(
+            o.Balanced(o.Scheduled([0, [0, 1]]), skip={"p0": 0.2}),
+            "balanced",
+            {
+                "inner": ("scheduled", {"schedule": [[0], [0, 1]]}),
+                "skip": {0: 0.2},
+            },
+            without=("matrix", "rate"),
+            proofs=(*RULE, "eager", "xla", "nonfinite", "saving"),
+        ),
+    ],
+    "phases": [
+        every(
+            o.Phases(
+                [
+                    (1, o.Alternating(steps={"p0": 3})),
+                    (2, o.Lookahead("simultaneous", 2)),
+                    "extra_gradient",
+                ]
+            ),
+            "phases",
+            without=("reference", "rate"),
+            reference=phased(
+                (1, "alternating", {"steps": {0: 3}}),
+                (2, "lookahead", {"inner": STEPS["simultaneous"], "period": 2}),
+                ("extra_gradient", {}),
+            ),
+            symmetric=False,
+            field_only=True,
+        ),
+        row(
+            o.Phases([(6, o.ExtraGradient(reuse_past=True)), o.Consensus(0.7)]),
+            "phases",
+            without=("reference", "rate"),
+            reference=phased(
+                (6, "half_points", {}), ("consensus", {"strength": 0.7})
+            ),
+            proofs=("config", "formula", "eager", "xla", "saving"),
+            players=[2, 3],
         ),
     ],
     "averaging": [
