@@ -173,7 +173,7 @@ def test_every_strategy_trains_as_in_single_precision(name):
     for policy, unit in UNIT.items():
         found, model = moved(policy, make())
         assert distance(found, expected) < MOVE * unit, policy
-        for x in model.optimizer.optimizers:
+        for x in model.optimizer.player_optimizers.values():
             assert type(x).__name__ in ("SGD", "LossScaleOptimizer")
             if policy == "mixed_float16":
                 assert float(x.dynamic_scale.numpy()) == 2.0**10
@@ -308,7 +308,10 @@ def test_a_scale_goes_on_after_loading_as_if_nothing_had_been(tmp_path):
     )
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
-    scales = [float(x.dynamic_scale.numpy()) for x in part.optimizer.optimizers]
+    scales = [
+        float(x.dynamic_scale.numpy())
+        for x in part.optimizer.player_optimizers.values()
+    ]
     assert scales == [2.0**10, 2.0**12]
 
 
