@@ -8,7 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from adversarial.optimizers import Alternating, ExtraGradient, Unrolled
+from adversarial.optimizers import (
+    Alternating,
+    ExtraGradient,
+    Scheduled,
+    Unrolled,
+)
 
 STEPS = 6
 ROUNDING = 1e-9
@@ -162,20 +167,22 @@ def test_a_schedule_counts_the_moves_of_its_player_alone(game, name, player):
 @pytest.mark.parametrize(
     ("name", "moves"),
     [
-        ("simultaneous", [1, 1]),
-        ("alternating", [1, 2]),
-        ("extra_gradient", [2, 2]),
-        ("extra_gradient_apart", [1, 1]),
+        ("simultaneous", [4, 4]),
+        ("alternating", [4, 8]),
+        ("extra_gradient", [8, 8]),
+        ("extra_gradient_apart", [4, 4]),
+        ("scheduled", [1, 3]),
     ],
 )
 def test_what_a_schedule_counts_in_a_step_is_what_the_page_says(
     game, name, moves
 ):
-    model = game.compiled(strategy_of(name), RATE, run_eagerly=True)
-    game.play(model, 3)
+    turns = Scheduled([0, 1, 1, 1]) if name == "scheduled" else None
+    model = game.compiled(turns or strategy_of(name), RATE, run_eagerly=True)
+    game.play(model, 4)
     found = [int(o.iterations) for o in model.optimizer.optimizers]
-    assert found == [3 * n for n in moves]
-    assert int(model.optimizer.iterations) == 3
+    assert found == moves
+    assert int(model.optimizer.iterations) == 4
 
 
 @pytest.mark.parametrize("player", ["p0", "p1"])
