@@ -41,6 +41,8 @@ STRATEGIES: dict[str, Callable[[], o.AdversarialOptimizer]] = {
     "lookahead": lambda: o.Lookahead("simultaneous"),
     "averaging": lambda: o.Averaging("simultaneous"),
     "historical_averaging": lambda: o.HistoricalAveraging("simultaneous"),
+    "balanced": lambda: o.Balanced("simultaneous", skip={"discriminator": 0.3}),
+    "phases": lambda: o.Phases([(1, "simultaneous"), "alternating"]),
     "anderson": lambda: o.Anderson("simultaneous", regularization=1e-6),
     "runge_kutta": o.RungeKutta,
     "consensus": o.Consensus,
