@@ -140,10 +140,12 @@ def test_a_direction_of_zero_gives_zero(probe_strategy):
 
 ARGUMENTS = {
     "anderson": lambda: o.Anderson("simultaneous", regularization=1.0),
+    "balanced": lambda: o.Balanced("alternating", skip={"b": (1.5, "a")}),
     "competitive_gradient": lambda: o.CompetitiveGradient(max_iterations=20),
     "follow_the_ridge": lambda: o.FollowTheRidge("a", max_iterations=20),
     "gradient_norm": lambda: o.GradientNorm({"b": {"a": 0.1}}),
     "odegan_regularizer": lambda: o.ODEGANRegularizer(of="a", payer="b"),
+    "phases": lambda: o.Phases([(5, "alternating"), "optimistic"]),
     "scheduled": lambda: o.Scheduled(["b", "a"]),
     "stackelberg_gradient": lambda: o.StackelbergGradient(
         "a", max_iterations=20

@@ -116,10 +116,12 @@ INNER = {"inner": "simultaneous"}
 ARGUMENTS = {
     "anderson": INNER,
     "averaging": INNER,
+    "balanced": {"skip": {"discriminator": 0.1}},
     "follow_the_ridge": LEADER,
     "gradient_norm": {"weights": {"discriminator": {"generator": 0.1}}},
     "historical_averaging": INNER,
     "lookahead": INNER,
+    "phases": {"phases": [(2, "simultaneous"), "optimistic"]},
     "scheduled": {"schedule": TURNS},
     "stackelberg_gradient": LEADER,
     "unrolled": {"depth": 1},
