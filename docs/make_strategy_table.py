@@ -273,7 +273,9 @@ def copies(strategy):
     )
     compiled = game.compiled(strategy, RATE)
     size = sum(game.blocks)
-    others = [v for o in strategy.optimizers for v in o.variables]
+    others = [
+        v for o in strategy.player_optimizers.values() for v in o.variables
+    ]
     others += compiled.trainable_variables
     known = set(map(id, others))
     kept = sum(

@@ -431,8 +431,11 @@ def test_mixed_precision_gives_every_player_a_loss_scale():
     networks = {"a": network("a"), "b": network("b")}
     model = AdversarialModel(player_models=networks, player_params=networks)
     model.compile("alternating", "adam", "mse")
-    for optimizer in model.optimizer.player_optimizers.values():
+    scaled = [player.optimizer for player in model.players.values()]
+    for optimizer in scaled:
         assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    # Keras' callbacks look through them.
+    assert model.optimizer.optimizers == [o.inner_optimizer for o in scaled]
     history = model.fit(
         np.ones((32, 4)), [np.ones((32, 1))] * 2, epochs=20, verbose=0
     ).history
