@@ -46,7 +46,7 @@ def balanced(
     for inner steps that use rates for nothing but the move.
     """
     losses = game.losses(theta)
-    level = state.get("level", losses)
+    level: Array = state.get("level", losses)
     level = smoothing * level + (1 - smoothing) * losses
     rests = np.zeros(len(level), bool)
     for i, bound in skip.items():
