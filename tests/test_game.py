@@ -460,3 +460,45 @@ def test_what_follows_a_switch_is_guarded_by_its_branch(plays_batches):
     with pytest.warns(UserWarning, match="must be finite"):
         model.step(np.full_like(GOOD, np.nan))
     assert float(strategy.count) == 1
+
+
+class Counted(keras.layers.Layer):
+    """Adds how often it was moved, which is a moving statistic of a kind."""
+
+    def build(self, _):
+        self.count = self.add_weight(
+            shape=(), initializer="zeros", trainable=False
+        )
+        self.bias = self.add_weight(shape=(), initializer="zeros")
+
+    def call(self, x):
+        count = self.count + 1
+        self.count.assign(count)
+        return x + self.bias + count
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_move_under_a_condition_takes_the_state_with_it(
+    moves, probe_strategy
+):
+    """Also for what is evaluated later in the step."""
+    one = keras.Input((1,))
+    sides = {name: Counted() for name in "ab"}
+    model = adversarial.AdversarialModel(
+        keras.Model(one, sides["b"](sides["a"](one))), player_params=sides
+    )
+    condition = keras.ops.convert_to_tensor(moves)
+
+    def step(game):
+        first = game.losses()["a"]
+        game.apply(game.field(players=["a"]), when={"a": condition})
+        return [first, game.losses()["a"]]
+
+    strategy = probe_strategy(step)
+    sgd = [keras.optimizers.SGD(0.0) for _ in sides]
+    model.compile(strategy, sgd, "mae", run_eagerly=True)
+    model.train_on_batch(np.zeros((1, 1)), [np.zeros((1, 1))] * 2)
+    # The count of a, then that of b, which nobody has moved.
+    assert strategy.found == [2.0, 3.0 if moves else 2.0]
+    assert float(sides["a"].count.numpy()) == moves
+    assert int(model.players["a"].optimizer.iterations) == moves

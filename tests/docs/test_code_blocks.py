@@ -15,6 +15,7 @@ from pathlib import Path
 
 import keras
 import pytest
+from tensorflow.python.framework import config
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -80,6 +81,8 @@ def fresh_keras(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     keras.utils.clear_session()
     yield
+    # A page may switch this on, and TensorFlow has no public way back.
+    config.disable_op_determinism()
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
     keras.utils.clear_session()

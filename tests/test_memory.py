@@ -1,0 +1,123 @@
+"""A long training takes no more memory than a short one."""
+
+import gc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adversarial import games, optimizers as o
+from adversarial.callbacks import DivergenceWatch
+
+STEPS = 2_000
+"""Measured, after a warm-up of a quarter as many."""
+OBJECTS = 300
+"""Live Python objects more; one that is kept in each step gives 2,000."""
+MEGABYTES = 24
+"""Resident more: what allocators keep. 16 kilobytes a step would give 32."""
+EAGER_STEPS = 200
+STRATEGIES = {
+    "alternating": o.Alternating,
+    "scheduled": lambda: o.Scheduled(["x", "y"]),
+    "lookahead": lambda: o.Lookahead("optimistic"),
+    "phases": lambda: o.Phases([(700, "simultaneous"), "alternating"]),
+    "balanced": lambda: o.Balanced(skip={"x": 0.0}),
+    "unrolled": lambda: o.Unrolled(2),
+}
+"""One for each way to keep something or to decide in a step.
+
+That is nothing, a switch, slots, both, conditions, and loops with derivatives;
+a compiled step of the others is built of the same.
+"""
+QUIET = {"batch_size": 1, "shuffle": False, "verbose": 0}
+
+
+def resident():
+    """Megabytes of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+def grown(train):
+    """Objects and megabytes more after training longer."""
+    found = []
+    for part in (1, 4):
+        train(part)
+        gc.collect()
+        found.append((len(gc.get_objects()), resident()))
+    (objects, size), (more, larger) = found
+    return more - objects, larger - size
+
+
+def check(train, objects=OBJECTS):
+    more, larger = grown(train)
+    assert more < objects
+    assert larger < MEGABYTES
+
+
+def of_game(strategy, **kwargs):
+    return games.Bilinear(start=[1.0, 1.0]).compiled(strategy, 1e-3, **kwargs)
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="sizes are read from /proc"
+)
+
+
+@needs_proc
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_fit_does_not_grow_with_the_steps(name):
+    model = of_game(STRATEGIES[name](), jit_compile=False)
+    x = np.ones((STEPS // 4, 1))
+    check(lambda times: model.fit(x, epochs=times, **QUIET))
+
+
+@needs_proc
+def test_one_epoch_with_a_callback_does_not_grow_with_its_length():
+    model = of_game("alternating", jit_compile=False)
+
+    def train(times):
+        x = np.ones((times * STEPS // 4, 1))
+        model.fit(x, callbacks=[DivergenceWatch()], **QUIET)
+
+    check(train)
+
+
+@needs_proc
+def test_train_on_batch_does_not_grow():
+    model = of_game("lookahead", jit_compile=False)
+    x = np.ones((1, 1))
+
+    def train(times):
+        for _ in range(times * STEPS // 4):
+            model.train_on_batch(x)
+
+    check(train)
+
+
+@needs_proc
+def test_eager_steps_do_not_grow():
+    model = of_game(o.Balanced(skip={"x": 0.0}), run_eagerly=True)
+    x = np.ones((1, 1))
+
+    def train(times):
+        for _ in range(times * EAGER_STEPS // 4):
+            model.train_on_batch(x)
+
+    check(train, objects=EAGER_STEPS // 2)
+
+
+@needs_proc
+def test_what_is_kept_in_each_step_is_seen():
+    """Else the others would show nothing."""
+    model, kept = of_game("alternating", jit_compile=False), []
+    x = np.ones((1, 1))
+
+    def train(times):
+        for _ in range(times * 100):
+            model.train_on_batch(x)
+            kept.append([np.ones(2**13)])
+
+    more, larger = grown(train)
+    assert more > OBJECTS
+    assert larger > 0.75 * MEGABYTES
