@@ -1,6 +1,6 @@
 """The peak memory of a step of every strategy, and of an epoch.
 
-    python benchmarks/memory.py [--only unrolled_1 ...] [--batch 64]
+    python benchmarks/memory.py [--only unrolled_1 ...] [--batch 32]
 
 Each strategy trains the DCGAN in a process of its own (Linux only). After the
 step that traces and compiles, the mark of the largest resident set is set
@@ -130,7 +130,7 @@ def measure_all(names: list[str], batch: int) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+")
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument(
         "--out", type=Path, default=HERE / "results" / "memory.json"
     )
