@@ -312,4 +312,5 @@ def test_all_directions_are_tried_within():
     alone = {"simultaneous"}
     assert set(DIRECTIONS) - set(INNER) == alone
     elsewhere = {"simultaneous", "alternating", "scheduled"}
+    elsewhere |= {"balanced", "phases"}
     assert set(STEPS) - set(INNER) == elsewhere

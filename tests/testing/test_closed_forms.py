@@ -232,9 +232,14 @@ def test_known_best_step_sizes():
     assert bilinear_rate("consensus", 0.5).radius == pytest.approx(half)
 
 
-def test_every_reference_but_three_has_a_closed_form():
-    """A schedule has many; Anderson ends; a mean of the past has a power."""
-    without = {"anderson", "historical_averaging", "scheduled"}
+def test_every_reference_but_five_has_a_closed_form():
+    """A schedule and phases have those of their steps, one after another.
+
+    Anderson ends; a mean of the past has a power; who rests is no matter of
+    the matrix alone.
+    """
+    without = {"anderson", "balanced", "historical_averaging"}
+    without |= {"phases", "scheduled"}
     assert set(STEPS) - set(FORMS) == without
     assert set(FORMS) - set(STEPS) == {"momentum_sgd"}
 
