@@ -58,7 +58,7 @@ class DivergenceMonitor:
         self.players = players
         self.raises = on_nonfinite == "raise"
         self.halts = on_nonfinite != "warn"
-        self._record = keras.Variable(
+        self.record = keras.Variable(
             np.zeros(1 + len(players), "int32"),
             dtype="int32",
             trainable=False,
@@ -67,7 +67,7 @@ class DivergenceMonitor:
 
     def permitted(self) -> Tensor:
         """Whether players may move: a boolean scalar tensor."""
-        return ops.logical_or(not self.halts, self._record[0] == 0)
+        return ops.logical_or(not self.halts, backend.read(self.record)[0] == 0)
 
     def note(self, finite: list[Tensor], step: Tensor) -> None:
         """Records the step if it is the first bad one.
@@ -78,9 +78,10 @@ class DivergenceMonitor:
         """
         bad = ops.cast(ops.logical_not(ops.stack(finite)), "int32")
         number = ops.reshape(ops.cast(step, "int32") + 1, (1,))
-        first = ops.logical_and(ops.any(bad > 0), self._record[0] == 0)
+        before = backend.read(self.record)
+        first = ops.logical_and(ops.any(bad > 0), before[0] == 0)
         entry = ops.concatenate([number, bad])
-        self._record.assign(ops.where(first, entry, self._record))
+        self.record.assign(ops.where(first, entry, before))
 
     def wrap(
         self,
@@ -120,11 +121,11 @@ class DivergenceMonitor:
             GameDivergedError: if there was, and that is what was asked for,
                 or if going back does not help.
         """
-        record = ops.convert_to_numpy(backend.read(self._record))
+        record = ops.convert_to_numpy(backend.read(self.record))
         step, *bad = record.tolist()
         if step == 0:
             return
-        self._record.assign(ops.zeros_like(self._record))
+        self.record.assign(ops.zeros_like(backend.read(self.record)))
         players = [n for n, b in zip(self.players, bad, strict=True) if b]
         if self.raises:
             raise GameDivergedError(players, step - 1)

@@ -9,6 +9,7 @@ import keras
 
 from adversarial import optimizers
 from adversarial.assembly import assemble, check_trainable
+from adversarial.backend.random_state import global_random_state
 from adversarial.callbacks.player_progress import with_player_progress
 from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
 from adversarial.divergence import DivergenceMonitor
@@ -178,7 +179,7 @@ class AdversarialModel(SavedModel):
             self.players, given, skips_bad=on_nonfinite != "raise"
         )
         scaled = scaled_players(self.players, each, auto_scale_loss)
-        dealt = self.distribute_strategy
+        dealt = getattr(self, "distribute_strategy", None)
         check_cuts(strategy, each, given, distribution=dealt, scaled=scaled)
         strategy.bind(Game(Evaluator(self.players)), each)
         fuse = jit_compile == "auto" and not run_eagerly
@@ -238,7 +239,7 @@ class AdversarialModel(SavedModel):
         ]
         return flat[0] if len(flat) == 1 else flat
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def play(self, data: Any) -> dict[str, Any]:
         """Plays one step of the strategy on a batch."""
         scores, monitor = self._compiled()
         batch = scores.deal(data)
@@ -254,7 +255,7 @@ class AdversarialModel(SavedModel):
         monitor.note(list(outcome.finite.values()), step)
         return scores.log(batch, outcome)
 
-    def test_step(self, data: Any) -> dict[str, Any]:
+    def judge(self, data: Any) -> dict[str, Any]:
         """Evaluates every player on a batch."""
         scores, _ = self._compiled()
         batch = scores.deal(data)
@@ -267,11 +268,14 @@ class AdversarialModel(SavedModel):
         super().make_train_function(force)
         if self.train_function is not before:
             scores, monitor = self._compiled()
-            self.train_function = monitor.wrap(
-                scores.wrap(self.train_function),
-                self.optimizer.look,
-                self.moved_state,
-                lambda: int(self.optimizer.iterations.numpy()),
+            self.train_function = self.around(
+                self.train_function,
+                lambda run: monitor.wrap(
+                    scores.wrap(run),
+                    self.optimizer.look,
+                    self.moved_state,
+                    lambda: int(self.optimizer.iterations.numpy()),
+                ),
             )
         return self.train_function
 
@@ -281,7 +285,7 @@ class AdversarialModel(SavedModel):
         super().make_test_function(force)
         if self.test_function is not before:
             scores, _ = self._compiled()
-            self.test_function = scores.wrap(self.test_function)
+            self.test_function = self.around(self.test_function, scores.wrap)
         return self.test_function
 
     def fit(
@@ -356,6 +360,12 @@ class AdversarialModel(SavedModel):
         check_numbers(batch=[args, kwargs])
         logs = super().test_on_batch(*args, return_dict=True, **kwargs)
         return logs if as_dict else [logs[n] for n in self.metrics_names]
+
+    @property
+    def loose_variables(self) -> list[keras.Variable]:
+        """Those that steps write, and that are in no layer or metric."""
+        record = [] if self._monitor is None else [self._monitor.record]
+        return [global_random_state(), *record]
 
     @property
     def output_names(self) -> list[str]:

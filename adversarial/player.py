@@ -102,8 +102,7 @@ class Player:
         variables = [v for _, v in present]
 
         def update(*tensors: Tensor) -> None:
-            with backend.unsummed(self.optimizer):
-                self.optimizer.apply(list(tensors), variables)
+            backend.apply(self.optimizer, list(tensors), variables)
 
         if self.fuse_updates:
             backend.fused(update)(*scaled)

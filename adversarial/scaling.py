@@ -41,7 +41,7 @@ def check_cuts(
     """
     check_executions(
         given["steps_per_execution"],
-        distribution.num_replicas_in_sync,
+        backend.replicas_of(distribution),
         eager=given["run_eagerly"],
     )
     check_accumulation(

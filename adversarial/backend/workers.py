@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
+
+from adversarial.backend.trainer_of_data import GameModel
 
 
 def several_workers(strategy: Any = None) -> bool:
@@ -78,7 +79,7 @@ def said_by_all(strategy: Any, numbers: Sequence[int]) -> list[list[int]]:
     return gather().numpy().tolist()  # type: ignore[no-any-return]
 
 
-class ModelOfWorkers(keras.Model):  # type: ignore[misc]
+class ModelOfWorkers(GameModel):
     """A Keras model that is built already, and that several workers train.
 
     Elsewhere it is a Keras model and no more.
