@@ -191,19 +191,23 @@ class Derivatives(abc.ABC):
         if self._common:
             scales = dict.fromkeys(names, self._scale())
         shape: list[Joint] = []
+        seen: list[Evaluation] = []
 
         def forward(*x: Tensor) -> list[Tensor]:
-            scaled = self._slopes(at, names, copy.pack(x), scales)
+            scaled = self._slopes(at, names, copy.pack(x), scales, seen)
             shape.append(
                 Joint({n: _over(scaled.only([n]), scales[n])[n] for n in names})
             )
-            return [g for g in shape[-1].flatten() if g is not None]
+            present = [g for g in shape[-1].flatten() if g is not None]
+            return [*present, *seen[-1].flatten()]
 
         def backward(x: Sequence[Tensor], u: Sequence[Tensor]) -> list[Tensor]:
             return self._pulled(_put(shape[-1], u), copy.pack(x)).flatten()
 
         found = backend.with_slopes(forward, backward, copy.flatten())
-        return _put(shape[-1], found)
+        count = len(found) - len(seen[-1].flatten())
+        self._keep(at, seen[-1].pack(found[count:]))
+        return _put(shape[-1], found[:count])
 
     @contextlib.contextmanager
     def _at_one_scale(self) -> Iterator[None]:
@@ -224,6 +228,7 @@ class Derivatives(abc.ABC):
         names: Sequence[str],
         copy: Joint,
         scale: Any = None,
+        seen: list[Evaluation] | None = None,
     ) -> Joint:
         """Each player's gradient of its loss times a scale, or times its own.
 
@@ -232,6 +237,7 @@ class Derivatives(abc.ABC):
             names: The players.
             copy: The point, in tensors to differentiate by.
             scale: A scalar, a dict of scalars by player, or `None`.
+            seen: Is given the evaluation, if it is not to be taken down.
         """
         found: list[Evaluation] = []
         scales = scale if isinstance(scale, dict) else {}
@@ -243,7 +249,10 @@ class Derivatives(abc.ABC):
             return scaled, found[-1].flatten()
 
         tensors, gradients = backend.own_gradients(evaluate, copy.only(names))
-        self._keep(at, found[-1].pack(tensors))
+        if seen is None:
+            self._keep(at, found[-1].pack(tensors))
+        else:
+            seen.append(found[-1].pack(tensors))
         for name in names:
             self._players[name].check_gradients(gradients[name])
         return Joint({name: gradients[name] for name in names})

@@ -64,7 +64,7 @@ class DivergenceMonitor:
         self.yields = False
         self.raises = on_nonfinite == "raise"
         self.halts = on_nonfinite != "warn"
-        self._record = keras.Variable(
+        self.record = keras.Variable(
             np.zeros(1 + len(players), "int32"),
             dtype="int32",
             trainable=False,
@@ -73,7 +73,7 @@ class DivergenceMonitor:
 
     def permitted(self) -> Tensor:
         """Whether players may move: a boolean scalar tensor."""
-        return ops.logical_or(not self.halts, self._record[0] == 0)
+        return ops.logical_or(not self.halts, backend.read(self.record)[0] == 0)
 
     def note(self, finite: list[Tensor], step: Tensor) -> None:
         """Records the step if it is the first bad one.
@@ -84,32 +84,33 @@ class DivergenceMonitor:
         """
         bad = ops.cast(ops.logical_not(ops.stack(finite)), "int32")
         number = ops.reshape(ops.cast(step, "int32") + 1, (1,))
-        first = ops.logical_and(ops.any(bad > 0), self._record[0] == 0)
+        before = backend.read(self.record)
+        first = ops.logical_and(ops.any(bad > 0), before[0] == 0)
         entry = ops.concatenate([number, bad])
-        self._record.assign(ops.where(first, entry, self._record))
+        self.record.assign(ops.where(first, entry, before))
 
     def wrap(
         self,
         train_function: Callable[[Any], Any],
-        also: Callable[[], None] = lambda: None,
+        strategy: Any = None,
         state: Callable[[], Sequence[keras.Variable]] = lambda: (),
-        steps: Callable[[], int] = lambda: 0,
     ) -> Any:
         """Returns the train function with a look after each execution.
 
         Args:
             train_function: What is to be watched.
-            also: Is called after each look.
+            strategy: Counts the steps, and is asked to look itself, too.
             state: Returns what is kept, and put back by a rollback.
-            steps: Returns the number of steps made.
         """
 
         def watched(iterator: Any) -> Any:
             if self.rollback is not None:
-                self.rollback.keep(state(), steps())
+                steps = ops.convert_to_numpy(backend.read(strategy.iterations))
+                self.rollback.keep(state(), int(steps))
             logs = train_function(iterator)
             self.look(state, seen=self.yields and _is_bad(logs))
-            also()
+            if strategy is not None:
+                strategy.look()
             return logs
 
         return watched
@@ -130,11 +131,11 @@ class DivergenceMonitor:
             GameDivergedError: if there was, and that is what was asked for,
                 or if going back does not help.
         """
-        record = ops.convert_to_numpy(backend.read(self._record))
+        record = ops.convert_to_numpy(backend.read(self.record))
         step, *bad = record.tolist()
         if step == 0:
             return
-        self._record.assign(ops.zeros_like(self._record))
+        self.record.assign(ops.zeros_like(backend.read(self.record)))
         players = [n for n, b in zip(self.players, bad, strict=True) if b]
         if self.raises and not seen:
             raise GameDivergedError(players, step - 1)

@@ -9,6 +9,7 @@ import keras
 
 from adversarial import optimizers
 from adversarial.assembly import assemble, check_trainable
+from adversarial.backend.random_state import global_random_state
 from adversarial.callbacks.keras_callbacks import told
 from adversarial.callbacks.player_progress import with_player_progress
 from adversarial.deal import deal_flag, deal_kwargs, deal_optimizers, equip
@@ -82,9 +83,6 @@ class AdversarialModel(SavedModel):
     ...     loss=keras.losses.BinaryCrossentropy(from_logits=True),
     ... )
     """
-
-    train_function: Any
-    test_function: Any
 
     def __init__(
         self,
@@ -180,8 +178,7 @@ class AdversarialModel(SavedModel):
             self.players, given, skips_bad=on_nonfinite != "raise"
         )
         scaled = scaled_players(self.players, each, auto_scale_loss)
-        dealt = self.distribute_strategy
-        check_cuts(strategy, each, given, distribution=dealt, scaled=scaled)
+        check_cuts(strategy, each, given, self.distribution, scaled)
         strategy.bind(Game(Evaluator(self.players)), each)
         fuse = jit_compile == "auto" and not run_eagerly
         equip(self.players, each, update, scaled=auto_scale_loss, fuse=fuse)
@@ -230,15 +227,10 @@ class AdversarialModel(SavedModel):
         One output alone is returned as it is. Players on a shared base model
         each have all of its outputs.
         """
-        found: dict[int, list[Any]] = {}
-        for player in self.players.values():
-            if id(player.network) not in found:
-                result = player.call(inputs, training=training)
-                found[id(player.network)] = result
-        flat = [y for p in self.players.values() for y in found[id(p.network)]]
+        flat = self.players.call(inputs, training=training)
         return flat[0] if len(flat) == 1 else flat
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def play(self, data: Any) -> dict[str, Any]:
         """Plays one step of the strategy on a batch."""
         scores, monitor = self._compiled()
         batch = scores.deal(data)
@@ -254,7 +246,7 @@ class AdversarialModel(SavedModel):
         monitor.note(list(outcome.finite.values()), step)
         return scores.log(batch, outcome)
 
-    def test_step(self, data: Any) -> dict[str, Any]:
+    def judge(self, data: Any) -> dict[str, Any]:
         """Evaluates every player on a batch."""
         scores, _ = self._compiled()
         batch = scores.deal(data)
@@ -267,11 +259,11 @@ class AdversarialModel(SavedModel):
         super().make_train_function(force)
         if self.train_function is not before:
             scores, monitor = self._compiled()
-            self.train_function = monitor.wrap(
-                scores.wrap(self.train_function),
-                self.optimizer.look,
-                self.moved_state,
-                lambda: int(self.optimizer.iterations.numpy()),
+            self.train_function = self.around(
+                self.train_function,
+                lambda run: monitor.wrap(
+                    scores.wrap(run), self.optimizer, self.moved_state
+                ),
             )
         return self.train_function
 
@@ -280,7 +272,8 @@ class AdversarialModel(SavedModel):
         before = self.test_function
         super().make_test_function(force)
         if self.test_function is not before:
-            self.test_function = self._compiled()[0].wrap(self.test_function)
+            scores, _ = self._compiled()
+            self.test_function = self.around(self.test_function, scores.wrap)
         return self.test_function
 
     def fit(
@@ -343,19 +336,26 @@ class AdversarialModel(SavedModel):
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Plays one step as `keras.Model.train_on_batch` does; see there."""
-        self._compiled()
-        as_dict = kwargs.pop("return_dict", False)
-        check_numbers(batch=[args, kwargs])
-        logs = super().train_on_batch(*args, return_dict=True, **kwargs)
-        return logs if as_dict else [logs[n] for n in self.metrics_names]
+        return self._on_batch(super().train_on_batch, args, kwargs)
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluates a batch as `keras.Model.test_on_batch` does; see there."""
+        return self._on_batch(super().test_on_batch, args, kwargs)
+
+    def _on_batch(
+        self, run: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         self._compiled()
         as_dict = kwargs.pop("return_dict", False)
         check_numbers(batch=[args, kwargs])
-        logs = super().test_on_batch(*args, return_dict=True, **kwargs)
+        logs = run(*args, return_dict=True, **kwargs)
         return logs if as_dict else [logs[n] for n in self.metrics_names]
+
+    @property
+    def loose_variables(self) -> list[keras.Variable]:
+        """Those that steps write, and that are in no layer or metric."""
+        record = [] if self._monitor is None else [self._monitor.record]
+        return [global_random_state(), *record]
 
     @property
     def output_names(self) -> list[str]:

@@ -85,7 +85,7 @@ class Player:
     def loss_scale(self) -> Tensor | None:
         """The factor by which the optimizer wants the loss scaled, if any."""
         if self.skips_bad_gradients:
-            return self.optimizer.dynamic_scale.value
+            return backend.read(self.optimizer.dynamic_scale)
         return getattr(self.optimizer, "loss_scale_factor", None)
 
     def move(self, gradients: Sequence[Tensor | None]) -> None:
@@ -102,8 +102,7 @@ class Player:
         variables = [v for _, v in present]
 
         def update(*tensors: Tensor) -> None:
-            with backend.unsummed(self.optimizer):
-                self.optimizer.apply(list(tensors), variables)
+            backend.apply(self.optimizer, list(tensors), variables)
 
         if self.fuse_updates:
             backend.fused(update)(*scaled)
@@ -166,6 +165,18 @@ class Players(Mapping[str, Player]):
     def targets(self) -> list[str]:
         """The names of all targets, in player order."""
         return [name for player in self.values() for name in player.targets]
+
+    def call(self, x: Any, *, training: bool) -> list[Any]:
+        """Calls each network once.
+
+        Returns:
+            The outputs of all players as a flat list, in the order of targets.
+        """
+        found: dict[int, list[Any]] = {}
+        for player in self.values():
+            if id(player.network) not in found:
+                found[id(player.network)] = player.call(x, training=training)
+        return [y for p in self.values() for y in found[id(p.network)]]
 
     @property
     def target_count(self) -> int | None:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from adversarial.backend import ModelOfWorkers, is_chief
+from adversarial.backend import GameModel, is_chief
 from adversarial.backend.graph import record, replay
 from adversarial.backend.random_state import (
     global_random_state,
@@ -41,7 +41,7 @@ METRIC = "metric_"
 """Keys in a file; the random states of the networks are mere numbers."""
 
 
-class SavedModel(ModelOfWorkers):
+class SavedModel(GameModel):
     """A Keras model of players that saves and loads all that there is."""
 
     players: Players
@@ -80,7 +80,7 @@ class SavedModel(ModelOfWorkers):
         if not whole or kept or zipped is False:
             write(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
             return
-        chief = is_chief(self.distribute_strategy)
+        chief = is_chief(self.distribution)
         with replaced(filepath, chief=chief) as unfinished:
             write(unfinished, zipped=zipped, **kwargs)
 
@@ -106,7 +106,7 @@ class SavedModel(ModelOfWorkers):
         if kept or max_shard_size is not None or not is_local(filepath):
             write(filepath, overwrite, max_shard_size)
             return
-        chief = is_chief(self.distribute_strategy)
+        chief = is_chief(self.distribution)
         with replaced(filepath, chief=chief) as unfinished:
             write(unfinished)
 

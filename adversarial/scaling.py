@@ -23,7 +23,6 @@ def check_cuts(
     strategy: AdversarialOptimizer,
     optimizers: Mapping[str, Any],
     given: Mapping[str, Any],
-    *,
     distribution: Any,
     scaled: Sequence[str],
 ) -> None:
@@ -41,7 +40,7 @@ def check_cuts(
     """
     check_executions(
         given["steps_per_execution"],
-        distribution.num_replicas_in_sync,
+        backend.replicas_of(distribution),
         eager=given["run_eagerly"],
     )
     check_accumulation(

@@ -17,64 +17,78 @@ Private parts of Keras that are used here, each pinned by
 - `workers`: `Trainer._maybe_symbolic_build` and `Trainer._make_function`.
 """
 
+from typing import TYPE_CHECKING
+
 import keras
 
 from adversarial.errors import conversation
 
-if keras.backend.backend() != "tensorflow":
+_ENGINE = keras.backend.backend()
+if _ENGINE not in ("tensorflow", "jax", "torch"):
     raise ImportError(
         conversation(
-            "adversarial runs on Keras with the TensorFlow backend.",
-            expected="the backend 'tensorflow'.",
-            received=f"the backend '{keras.backend.backend()}'.",
-            fix="set the environment variable KERAS_BACKEND=tensorflow "
-            "before Keras is imported.",
+            "adversarial runs on Keras with TensorFlow, JAX or PyTorch.",
+            expected="the backend 'tensorflow', 'jax' or 'torch'.",
+            received=f"the backend '{_ENGINE}'.",
+            fix="set the environment variable KERAS_BACKEND before Keras is "
+            "imported.",
         )
     )
 
-from adversarial.backend.directional import jvp as jvp, seldom as seldom
-from adversarial.backend.moments import exact_moments as exact_moments
-from adversarial.backend.replicas import (
-    agreed as agreed,
-    apart as apart,
-    in_replica as in_replica,
-    per_replica as per_replica,
-    portion as portion,
-    replicas as replicas,
-    scope as scope,
-    shared as shared,
-    total as total,
-    unsummed as unsummed,
-    weighed as weighed,
-    write as write,
-)
-from adversarial.backend.summaries import (
-    image_writer as image_writer,
-    summary_writer as summary_writer,
-)
-from adversarial.backend.tensorflow import (
-    all_finite as all_finite,
-    compiled as compiled,
-    concrete as concrete,
-    faults_in_words as faults_in_words,
-    fused as fused,
-    fuses_updates as fuses_updates,
-    gradient as gradient,
-    own_gradients as own_gradients,
-    peek as peek,
-    read as read,
-    recomputed as recomputed,
-    repeat as repeat,
-    specs as specs,
-    specs_of as specs_of,
-    switch as switch,
-    when as when,
-    with_slopes as with_slopes,
-)
-from adversarial.backend.workers import (
-    ModelOfWorkers as ModelOfWorkers,
-    distributes as distributes,
-    is_chief as is_chief,
-    said_by_all as said_by_all,
-    several_workers as several_workers,
-)
+# What every engine has. A type checker reads the lists of the first.
+if TYPE_CHECKING or _ENGINE == "tensorflow":
+    from adversarial.backend.directional import jvp as jvp, seldom as seldom
+    from adversarial.backend.moments import exact_moments as exact_moments
+    from adversarial.backend.replicas import (
+        agreed as agreed,
+        apart as apart,
+        apply as apply,
+        in_replica as in_replica,
+        per_replica as per_replica,
+        portion as portion,
+        replicas as replicas,
+        replicas_of as replicas_of,
+        scope as scope,
+        shared as shared,
+        total as total,
+        weighed as weighed,
+        write as write,
+    )
+    from adversarial.backend.summaries import (
+        image_writer as image_writer,
+        summary_writer as summary_writer,
+    )
+    from adversarial.backend.tensorflow import (
+        all_finite as all_finite,
+        compiled as compiled,
+        concrete as concrete,
+        faults_in_words as faults_in_words,
+        fused as fused,
+        fuses_updates as fuses_updates,
+        gradient as gradient,
+        own_gradients as own_gradients,
+        peek as peek,
+        read as read,
+        recomputed as recomputed,
+        repeat as repeat,
+        specs as specs,
+        specs_of as specs_of,
+        switch as switch,
+        when as when,
+        with_slopes as with_slopes,
+    )
+    from adversarial.backend.workers import (
+        GameModel as GameModel,
+        distributes as distributes,
+        is_chief as is_chief,
+        said_by_all as said_by_all,
+        several_workers as several_workers,
+    )
+elif _ENGINE == "jax":
+    from adversarial.backend.alone import *  # noqa: F403
+    from adversarial.backend.jax import *  # noqa: F403
+    from adversarial.backend.trainer_jax import GameModel as GameModel
+else:
+    from adversarial.backend.alone import *  # noqa: F403
+    from adversarial.backend.torch import *  # noqa: F403
+    from adversarial.backend.trainer_of_data import GameModel as GameModel

@@ -46,8 +46,12 @@ class _NeutralFirst(type):
     def mro(cls) -> list[type]:
         order = super().mro()
         order.remove(_Neutral)
-        public = order.index(keras.optimizers.Optimizer)
-        return [*order[: public + 1], _Neutral, *order[public + 1 :]]
+        parallel = [c.__name__ == "TorchParallelOptimizer" for c in order]
+        if any(parallel):
+            place = parallel.index(True)
+        else:
+            place = order.index(keras.optimizers.Optimizer) + 1
+        return [*order[:place], _Neutral, *order[place:]]
 
 
 class FunctionalOptimizer:

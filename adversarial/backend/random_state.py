@@ -8,7 +8,7 @@ Private parts of Keras: `SeedGenerator` names its state variable
 import keras
 from keras.src.random.seed_generator import global_seed_generator
 
-from adversarial.backend.replicas import in_replica
+from adversarial.backend import in_replica
 
 STATE_NAME = "seed_generator_state"
 _outside: list[keras.Variable] = []
@@ -27,5 +27,9 @@ def global_random_state() -> keras.Variable:
     the thread which called last outside of them.
     """
     if not in_replica() or not _outside:
-        _outside[:] = [global_seed_generator().state]
+        try:
+            _outside[:] = [global_seed_generator().state]
+        except ValueError:  # Keras refuses it while JAX traces.
+            if not _outside:
+                raise
     return _outside[0]

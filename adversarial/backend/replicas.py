@@ -34,6 +34,11 @@ def replicas() -> int:
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
+def replicas_of(distribution: Any) -> int:
+    """Returns the number of replicas of a strategy of `tf.distribute`."""
+    return int(distribution.num_replicas_in_sync)
+
+
 def scope() -> Callable[[], contextlib.AbstractContextManager[Any]]:
     """Returns a way back to where variables are made for all replicas.
 
@@ -173,6 +178,16 @@ def apart(state: Tensor, sign: int = 1) -> Tensor:
         return state
     number = tf.distribute.get_replica_context().replica_id_in_sync_group
     return state + tf.cast(number, state.dtype) * (sign * ODD)
+
+
+def apply(
+    optimizer: Any,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Makes the step of a Keras optimizer with summed gradients."""
+    with unsummed(optimizer):
+        optimizer.apply(list(gradients), list(variables))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 `tf.distribute.MultiWorkerMirroredStrategy` runs one program on each. What
 Keras' `fit` does there with a batch it has only drawn to look at, and with the
-logs of a step, fails for any model; `ModelOfWorkers` mends both.
+logs of a step, fails for any model; `GameModel` mends both.
 
 Private parts of Keras: `Trainer._maybe_symbolic_build` draws a batch to build
 the model, and takes the mean of it over the workers, which TensorFlow cannot
@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
+
+from adversarial.backend import trainer_of_data
 
 
 def several_workers(strategy: Any = None) -> bool:
@@ -78,7 +79,7 @@ def said_by_all(strategy: Any, numbers: Sequence[int]) -> list[list[int]]:
     return gather().numpy().tolist()  # type: ignore[no-any-return]
 
 
-class ModelOfWorkers(keras.Model):  # type: ignore[misc]
+class GameModel(trainer_of_data.GameModel):
     """A Keras model that is built already, and that several workers train.
 
     Elsewhere it is a Keras model and no more.

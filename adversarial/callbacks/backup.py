@@ -206,7 +206,7 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
             "stopped": stopped,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        chief = is_chief(self.model.distribute_strategy)
+        chief = is_chief(self.model.distribution)
         with replaced(self.path, chief=chief) as unfinished:
             keras.saving.save_model(self.model, unfinished)
             with zipfile.ZipFile(unfinished, "a") as archive:
@@ -215,7 +215,7 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _record_of_all(self) -> dict[str, int] | None:
         """What the file says, if it is there: the same in all workers."""
-        strategy = self.model.distribute_strategy
+        strategy = self.model.distribution
         said_by_all(strategy, [0])  # The chief may still be writing.
         record = self._read() if self.path.exists() else None
         found = record or {"epoch": -1, "total": -1}

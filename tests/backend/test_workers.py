@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from adversarial.backend import workers
 from adversarial.backend.workers import (
-    ModelOfWorkers,
+    GameModel,
     distributes,
     is_chief,
     said_by_all,
@@ -31,7 +31,7 @@ class Cluster:
         )
 
 
-class Model(ModelOfWorkers):
+class Model(GameModel):
     """A model of one layer."""
 
     def __init__(self):

@@ -1,0 +1,126 @@
+"""What needs no engine: one replica, and numbers for TensorBoard."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+__all__ = [
+    "agreed",
+    "apart",
+    "distributes",
+    "faults_in_words",
+    "in_replica",
+    "is_chief",
+    "per_replica",
+    "portion",
+    "replicas",
+    "replicas_of",
+    "said_by_all",
+    "scope",
+    "several_workers",
+    "shared",
+    "summary_writer",
+    "total",
+    "weighed",
+]
+
+Tensor = Any
+
+
+def replicas() -> int:
+    """Returns 1: `keras.distribution` deals arrays, not steps."""
+    return 1
+
+
+def in_replica() -> bool:
+    """Says whether this is run by one of several replicas: never."""
+    return False
+
+
+def scope() -> Callable[[], contextlib.AbstractContextManager[Any]]:
+    """Returns a way back to where variables are made."""
+    return contextlib.nullcontext
+
+
+def replicas_of(distribution: Any) -> int:
+    """Returns 1."""
+    return 1
+
+
+def distributes(distribution: Any) -> bool:
+    """Says whether `tf.distribute` deals the batches: never."""
+    return False
+
+
+def several_workers(distribution: Any = None) -> bool:
+    """Says whether replicas of other machines take part: never."""
+    return False
+
+
+def is_chief(distribution: Any) -> bool:
+    """Says whether this process writes the files: always."""
+    return True
+
+
+def said_by_all(distribution: Any, numbers: Sequence[int]) -> list[list[int]]:
+    """Returns what this process says."""
+    return [list(numbers)]
+
+
+def faults_in_words() -> contextlib.AbstractContextManager[None]:
+    """Does nothing: other engines than TensorFlow run what cannot be."""
+    return contextlib.nullcontext()
+
+
+def per_replica(loss: Tensor) -> Tensor:
+    """Returns the loss."""
+    return loss
+
+
+def total(tensors: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Returns the tensors: of one replica they are the sum."""
+    return list(tensors)
+
+
+def shared(tensor: Tensor) -> Tensor:
+    """Returns the tensor."""
+    return tensor
+
+
+def portion(size: Tensor) -> Tensor:
+    """Returns 1, the share of one replica."""
+    return 1.0
+
+
+def weighed(x: Tensor, portion: Tensor | None) -> Tensor:
+    """Returns the tensor."""
+    return x
+
+
+def agreed(
+    variables: Sequence[keras.Variable],
+    values: Sequence[Tensor],
+    portion: Tensor | None,
+) -> list[Tensor]:
+    """Returns the values."""
+    return list(values)
+
+
+def apart(state: Tensor, sign: int = 1) -> Tensor:
+    """Returns the state."""
+    return state
+
+
+def summary_writer(folder: str) -> Callable[[str, float, int], None]:
+    """Opens a folder of events for TensorBoard."""
+    from tensorboard.summary import Writer
+
+    writer = Writer(folder)
+
+    def write(name: str, value: float, step: int) -> None:
+        writer.add_scalar(name, value, step)
+        writer.flush()
+
+    return write

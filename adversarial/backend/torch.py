@@ -1,0 +1,368 @@
+"""The primitives of a game step on PyTorch, which runs at once.
+
+A variable is written in place, so `read` copies it: what a step has read stays
+as it was. The graph of a derivative is kept only inside another derivative.
+"""
+
+import contextlib
+import contextvars
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+import torch
+from torch.utils.checkpoint import checkpoint
+
+__all__ = [
+    "all_finite",
+    "apply",
+    "compiled",
+    "concrete",
+    "exact_moments",
+    "fused",
+    "fuses_updates",
+    "gradient",
+    "jvp",
+    "own_gradients",
+    "peek",
+    "read",
+    "recomputed",
+    "repeat",
+    "seldom",
+    "specs",
+    "specs_of",
+    "switch",
+    "when",
+    "with_slopes",
+    "write",
+]
+
+Tensor = Any
+_Result = TypeVar("_Result")
+_Field = Callable[..., Sequence[Tensor | None]]
+_inside = contextvars.ContextVar("inside", default=False)
+"""Whether what is computed now will be differentiated."""
+
+
+def read(variable: keras.Variable) -> Tensor:
+    """Reads a variable into a tensor of its own."""
+    value = variable.value
+    if isinstance(value, torch.nn.Parameter):
+        return value.detach().clone()
+    return value
+
+
+def write(variable: keras.Variable, value: Tensor) -> None:
+    """Writes a variable."""
+    if torch.is_tensor(value):
+        value = value.detach()
+    variable.assign(value)
+
+
+def own_gradients(
+    function: Callable[
+        [Mapping[str, Sequence[Tensor]]],
+        tuple[Mapping[str, Tensor], Sequence[Tensor]],
+    ],
+    blocks: Mapping[str, Sequence[Tensor]],
+) -> tuple[list[Tensor], dict[str, list[Tensor | None]]]:
+    """Differentiates one scalar per player with respect to its own tensors.
+
+    Args:
+        function: Takes the blocks and returns a scalar by player, and any
+            tensors. What it leaves behind must not depend on the blocks:
+            whatever does must be among these.
+        blocks: The tensors of each player.
+
+    Returns:
+        The tensors that `function` returned, and the gradients by player;
+        `None` where there is no path.
+    """
+    keep = _inside.get()
+    with _differentiated():
+        sources = {n: [_source(t) for t in b] for n, b in blocks.items()}
+        scalars, tensors = function(sources)
+        gradients = {
+            n: _slopes([scalars[n]], sources[n], keep=keep) for n in blocks
+        }
+    return [t if keep else _cut(t) for t in tensors], gradients
+
+
+def gradient(
+    function: Callable[..., Tensor], tensors: Sequence[Tensor]
+) -> list[Tensor | None]:
+    """Differentiates a scalar function of tensors; `None` is no path."""
+    keep = _inside.get()
+    with _differentiated():
+        sources = [_source(t) for t in tensors]
+        return _slopes([function(*sources)], sources, keep=keep)
+
+
+def jvp(
+    function: _Field,
+    primals: Sequence[Tensor],
+    tangents: Sequence[Tensor | None],
+) -> list[Tensor | None]:
+    """Directional derivatives of a function of tensors.
+
+    J v is the derivative of J^T u, which is linear in u, by u.
+
+    Args:
+        function: Takes the primals and returns tensors (or `None`).
+        primals: The tensors at which the derivative is taken.
+        tangents: One direction per primal; `None` is zero.
+
+    Returns:
+        One derivative per returned tensor; `None` where it is zero.
+    """
+    keep = _inside.get()
+    with _differentiated():
+        sources = [_source(t) for t in primals]
+        values = list(function(*sources))
+        present = [v for v in values if v is not None and v.requires_grad]
+        u = [torch.zeros_like(v, requires_grad=True) for v in present]
+        pulled = _slopes(present, sources, u, keep=True)
+        pairs = [
+            (p, t)
+            for p, t in zip(pulled, tangents, strict=True)
+            if p is not None and t is not None and p.requires_grad
+        ]
+        found = _slopes(
+            [p for p, _ in pairs], u, [t for _, t in pairs], keep=keep
+        )
+    slopes = iter(found)
+    known = {id(v) for v in present}
+    return [None if id(v) not in known else next(slopes) for v in values]
+
+
+def with_slopes(
+    function: Callable[..., Sequence[Tensor]],
+    backward: Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Any]],
+    tensors: Sequence[Tensor],
+) -> list[Tensor]:
+    """Calls a function, whose derivative is found by another.
+
+    Args:
+        function: Takes the tensors and returns tensors.
+        backward: Takes the tensors, and the slopes of a scalar by what
+            `function` returned; returns its slopes by the tensors.
+        tensors: What the function is called on.
+    """
+
+    class Call(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(ctx: Any, *xs: Tensor) -> Any:
+            ctx.save_for_backward(*xs)
+            return tuple(_cut(x) for x in function(*xs))
+
+        @staticmethod
+        def backward(ctx: Any, *slopes: Tensor) -> Any:
+            # Autograd may call this in a thread of its own.
+            token = _inside.set(torch.is_grad_enabled())
+            try:
+                return tuple(backward(ctx.saved_tensors, slopes))
+            finally:
+                _inside.reset(token)
+
+    return list(Call.apply(*tensors))
+
+
+def seldom(
+    due: Tensor,
+    do: Callable[[], list[Tensor]],
+    rest: Callable[[], list[Tensor]],
+) -> list[Tensor]:
+    """Runs `do` if a boolean scalar holds, and `rest`, its stand-in, if not.
+
+    Args:
+        due: The condition.
+        do: Returns tensors.
+        rest: Returns tensors of the same shapes and dtypes.
+
+    Returns:
+        New tensors, also where `rest` returns some that were there before.
+    """
+    return do() if bool(due) else [t.clone() for t in rest()]
+
+
+def all_finite(tensors: Sequence[Tensor | None]) -> Tensor:
+    """Says whether all entries are finite: a boolean scalar."""
+    flags = [torch.isfinite(t).all() for t in tensors if t is not None]
+    return torch.stack(flags).all() if flags else torch.tensor(True)
+
+
+def fused(function: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Returns the function."""
+    return function
+
+
+def fuses_updates() -> bool:
+    """Says whether `fused` is of use."""
+    return False
+
+
+def when(
+    condition: Tensor,
+    do: Callable[[], None],
+    written: Iterable[keras.Variable] = (),
+) -> None:
+    """Runs `do` if a boolean scalar holds.
+
+    Args:
+        condition: The condition.
+        do: The function.
+        written: All variables that it writes.
+    """
+    if bool(condition):
+        do()
+
+
+def switch(
+    index: Tensor, branches: Sequence[Callable[[], list[Tensor]]]
+) -> list[Tensor]:
+    """Runs the branch with the number `index` and returns its tensors."""
+    return branches[int(index)]()
+
+
+def repeat(
+    body: Callable[..., Sequence[Tensor]],
+    start: Sequence[Tensor],
+    times: int,
+    until: Callable[..., Tensor] | None = None,
+) -> list[Tensor]:
+    """Applies a function to its own results.
+
+    Args:
+        body: Takes and returns as many tensors as `start` has, of the same
+            shapes and dtypes.
+        start: The tensors to begin with.
+        times: How often at most.
+        until: Takes the same tensors; where it is true, the loop ends.
+    """
+    tensors = list(start)
+    for _ in range(times):
+        if until is not None and bool(until(*tensors)):
+            break
+        tensors = list(body(*tensors))
+    return tensors
+
+
+def recomputed(
+    body: Callable[..., Sequence[Tensor]],
+) -> Callable[..., Sequence[Tensor]]:
+    """Makes the gradient of a function call it once more."""
+
+    def again(*tensors: Tensor) -> Sequence[Tensor]:
+        return list(checkpoint(body, *tensors, use_reentrant=False))
+
+    return again
+
+
+def exact_moments() -> contextlib.AbstractContextManager[None]:
+    """Does nothing: PyTorch's moments can be differentiated twice."""
+    return contextlib.nullcontext()
+
+
+def peek(iterator: Any) -> tuple[Any, Any]:
+    """Looks at what an iterator will give, without losing it.
+
+    Returns:
+        The shapes and dtypes of a batch, and the iterator to go on with.
+    """
+    if not isinstance(iterator, Iterator):
+        return None, iterator
+    first = next(iterator)
+    return specs(first[0]), itertools.chain([first], iterator)
+
+
+def specs(structure: Any) -> Any:
+    """Replaces tensors by their shapes and dtypes; `None` stays `None`."""
+
+    def spec(x: Any) -> Any:
+        if x is None or isinstance(x, keras.KerasTensor):
+            return x
+        if not hasattr(x, "dtype"):
+            x = np.asarray(x)
+        dtype = keras.backend.standardize_dtype(x.dtype)
+        return keras.KerasTensor(tuple(x.shape), dtype)
+
+    return keras.tree.map_structure(spec, structure)
+
+
+def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """The shapes and dtypes of what a function makes of its inputs."""
+
+    def zeros(x: Any) -> Any:
+        if x is None:
+            return None
+        x = specs(x)
+        return keras.ops.zeros(x.shape, x.dtype)
+
+    with torch.no_grad(), keras.StatelessScope():
+        return specs(function(keras.tree.map_structure(zeros, inputs)))
+
+
+def concrete() -> contextlib.AbstractContextManager[None]:
+    """Does nothing: all that there is is concrete."""
+    return contextlib.nullcontext()
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the function."""
+    return function
+
+
+def apply(
+    optimizer: Any,
+    gradients: Sequence[Tensor],
+    variables: Sequence[keras.Variable],
+) -> None:
+    """Makes the step of a Keras optimizer with summed gradients."""
+    with torch.no_grad():
+        optimizer.apply([g.detach() for g in gradients], list(variables))
+
+
+def _source(tensor: Tensor) -> Tensor:
+    """A tensor to differentiate by, and only by this use of it."""
+    if not (torch.is_floating_point(tensor) or torch.is_complex(tensor)):
+        return tensor
+    if tensor.requires_grad:
+        return tensor.view_as(tensor)
+    return tensor.detach().requires_grad_()
+
+
+def _cut(tensor: Tensor) -> Tensor:
+    return tensor.detach() if torch.is_tensor(tensor) else tensor
+
+
+def _slopes(
+    values: Sequence[Tensor],
+    sources: Sequence[Tensor],
+    weights: Sequence[Tensor] | None = None,
+    *,
+    keep: bool,
+) -> list[Tensor | None]:
+    if not any(v.requires_grad for v in values):
+        return [None] * len(sources)
+    return list(
+        torch.autograd.grad(
+            list(values),
+            list(sources),
+            weights,
+            retain_graph=True,
+            create_graph=keep,
+            allow_unused=True,
+        )
+    )
+
+
+@contextlib.contextmanager
+def _differentiated() -> Iterator[None]:
+    token = _inside.set(True)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        _inside.reset(token)

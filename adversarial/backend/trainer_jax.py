@@ -1,0 +1,102 @@
+"""How Keras' `fit` steps a model on JAX: `train_step(state, data)`.
+
+Private parts of Keras: `Variable._value`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import keras
+
+from adversarial.backend import trainer_of_data
+
+Run = Callable[[Any], Any]
+
+
+class GameModel(trainer_of_data.GameModel):
+    """A Keras model whose steps Keras calls as pure functions."""
+
+    @property
+    def metrics_variables(self) -> list[keras.Variable]:
+        """The variables of the metrics, and the loose ones."""
+        return [*super().metrics_variables, *self.loose_variables]
+
+    def train_step(  # type: ignore[override]
+        self, state: Any, data: Any
+    ) -> Any:
+        """Trains on a batch, as Keras calls it."""
+        return self._pure(self.play, self._parts(len(state)), state, data)
+
+    def test_step(  # type: ignore[override]
+        self, state: Any, data: Any
+    ) -> Any:
+        """Evaluates a batch, as Keras calls it."""
+        return self._pure(self.judge, self._parts(len(state)), state, data)
+
+    def around(self, function: Any, wrap: Callable[[Run], Run]) -> Any:
+        """Wraps a train or test function of Keras.
+
+        Between two steps the variables have their values, so that a wrapper
+        and callbacks can read and write them.
+        """
+        states: list[Any] = []
+
+        def call(iterator: Any) -> Any:
+            parts = self._parts(len(states[-1]))
+            states[-1] = tuple([v._value for v in part] for part in parts)
+            logs, states[-1] = function(states[-1], iterator)
+            _put(parts, states[-1])
+            return logs
+
+        wrapped = wrap(call)
+
+        def stepped(state: Any, iterator: Any) -> Any:
+            _put(self._parts(len(state)), state)
+            states.append(state)
+            try:
+                logs = wrapped(iterator)
+                parts = self._parts(len(state))
+                return logs, tuple([v._value for v in p] for p in parts)
+            except BaseException:
+                # The variables have their values; Keras' own are used up.
+                self._jax_state = None
+                raise
+            finally:
+                states.pop()
+
+        return stepped
+
+    def _parts(self, count: int) -> list[list[keras.Variable]]:
+        """The variables in the order of Keras' state of a step."""
+        parts = [
+            list(self.trainable_variables),
+            list(self.non_trainable_variables),
+        ]
+        if count > 3:
+            parts.append(list(self.optimizer.variables))
+        return [*parts, list(self.metrics_variables)]
+
+    @staticmethod
+    def _pure(
+        run: Callable[[Any], Any],
+        parts: Sequence[Sequence[keras.Variable]],
+        state: Sequence[Sequence[Any]],
+        data: Any,
+    ) -> Any:
+        pairs = [
+            (v, x)
+            for part, values in zip(parts, state, strict=True)
+            for v, x in zip(part, values, strict=True)
+        ]
+        with keras.StatelessScope(pairs) as scope:
+            logs = run(data)
+        after = [[scope.get_current_value(v) for v in part] for part in parts]
+        return logs, tuple(after)
+
+
+def _put(
+    parts: Iterable[Iterable[keras.Variable]], state: Iterable[Iterable[Any]]
+) -> None:
+    for part, values in zip(parts, state, strict=True):
+        for v, x in zip(part, values, strict=True):
+            v._value = x
