@@ -13,6 +13,33 @@ from adversarial import games, optimizers as o
 Array = Any
 # Programs of their own, which set TensorFlow up in another way.
 collect_ignore_glob = ["two_*.py", "replica_cases.py", "data/*.py"]
+ENGINE = keras.backend.backend()
+OF_ONE_ENGINE = {
+    "tensorflow": [
+        *(
+            f"backend/test_{name}.py"
+            for name in (
+                "directional",
+                "moments",
+                "replicas",
+                "summaries",
+                "tensorflow",
+                "workers",
+            )
+        ),
+        "test_replicas.py",
+        "test_workers.py",
+    ],
+    "jax": ["backend/test_jax.py", "backend/test_trainer_jax.py"],
+    "torch": ["backend/test_torch.py"],
+}
+"""Tests of what only one engine has."""
+collect_ignore = [
+    path
+    for engine, paths in OF_ONE_ENGINE.items()
+    for path in paths
+    if engine != ENGINE
+]
 
 
 def in_precision(game: games.Quadratic, precision: str) -> games.Quadratic:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from adversarial import backend, games, optimizers as o
-from adversarial.backend.replicas import of_one_replica, weighed
+from adversarial.backend.replicas import of_one_replica, unsummed, weighed
 
 
 def test_one_replica_adds_no_operation():
@@ -34,7 +34,7 @@ def test_one_replica_assigns_and_keeps_its_optimizer():
     assert float(v) == 3
     optimizer = keras.optimizers.SGD(1.0)
     before = dict(vars(optimizer))
-    with backend.unsummed(optimizer):
+    with unsummed(optimizer):
         assert vars(optimizer) == before
 
 

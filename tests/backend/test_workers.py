@@ -32,7 +32,9 @@ class Cluster:
 
 
 class Model(GameModel):
-    """A model of one layer."""
+    """A model of one layer, which steps and is not trained."""
+
+    loose_variables = ()
 
     def __init__(self):
         super().__init__()
@@ -40,6 +42,13 @@ class Model(GameModel):
 
     def call(self, x):
         return self.layer(x)
+
+    def play(self, data):
+        return self.judge(data)
+
+    def judge(self, data):
+        x, y = data
+        return {"loss": keras.ops.mean((self(x) - y) ** 2)}
 
 
 def test_one_process_is_all_there_is():
