@@ -47,7 +47,7 @@ class Model(GameModel):
         return self.judge(data)
 
     def judge(self, data):
-        x, y = data
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         return {"loss": keras.ops.mean((self(x) - y) ** 2)}
 
 
