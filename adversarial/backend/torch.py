@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from adversarial.backend import precision
+
 __all__ = [
     "all_finite",
     "apply",
@@ -42,6 +44,8 @@ __all__ = [
 Tensor = Any
 _Result = TypeVar("_Result")
 _Field = Callable[..., Sequence[Tensor | None]]
+
+precision.keep_double(lambda: True)
 _inside = contextvars.ContextVar("inside", default=False)
 """Whether what is computed now will be differentiated."""
 

@@ -1,0 +1,114 @@
+"""What tests need of the engine that Keras runs on."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from adversarial import backend
+
+ENGINE = keras.backend.backend()
+Shapes = Sequence[tuple[tuple[int | None, ...], str]]
+
+
+def only(engine: str, reason: str) -> Any:
+    """Marks a test of what only one engine has."""
+    return pytest.mark.skipif(ENGINE != engine, reason=reason)
+
+
+def compiled(
+    function: Callable[..., Any],
+    jit: bool = False,
+    shapes: Shapes | None = None,
+) -> Callable[..., Any]:
+    """Compiles a function as a model on this engine would.
+
+    Args:
+        function: Takes and returns tensors, and writes no variables but on
+            TensorFlow and PyTorch.
+        jit: Whether XLA compiles it.
+        shapes: The shape and dtype of each argument, `None` for a size that
+            is not known when the function is traced. PyTorch traces nothing,
+            and JAX knows all sizes.
+    """
+    if ENGINE == "tensorflow":
+        import tensorflow as tf
+
+        signature = None
+        if shapes is not None:
+            signature = [tf.TensorSpec(*each) for each in shapes]
+        return tf.function(
+            function,
+            input_signature=signature,
+            jit_compile=jit or None,
+            autograph=False,
+        )
+    if ENGINE == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def array(x: Any) -> Any:
+    """A tensor or variable as an array, whatever depends on it."""
+    return keras.ops.convert_to_numpy(x)
+
+
+def slopes(function: Callable[..., Any], *points: Any) -> list[Any]:
+    """The gradients of a scalar function of tensors; no path is zero."""
+    tensors = [keras.ops.convert_to_tensor(x) for x in points]
+    found = backend.gradient(function, tensors)
+    return [
+        np.zeros(x.shape) if g is None else array(g)
+        for g, x in zip(found, tensors, strict=True)
+    ]
+
+
+def slopes_of(
+    function: Callable[[], Any], variables: Sequence[keras.Variable]
+) -> list[Any]:
+    """The gradients of a scalar by variables that a function reads.
+
+    What the function writes stays as it was.
+    """
+
+    def of(*values: Any) -> Any:
+        pairs = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(pairs):
+            return function()
+
+    return backend.gradient(of, [backend.read(v) for v in variables])
+
+
+def dtype_of(x: Any) -> str:
+    """The name of a dtype: of a tensor, an array or a variable."""
+    return keras.backend.standardize_dtype(x.dtype)
+
+
+@pytest.fixture(autouse=ENGINE == "torch")
+def values_only() -> Any:
+    """Calls on PyTorch give values, which NumPy reads as they are.
+
+    Slopes are still found where they are asked for, and games train: both
+    must hold inside of a user's `torch.no_grad()`.
+    """
+    if ENGINE != "torch":
+        yield
+        return
+    import torch
+
+    with torch.no_grad():
+        yield
+
+
+def learning() -> Any:
+    """A scope for what Keras itself trains while `values_only` is on."""
+    if ENGINE != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    return torch.enable_grad()
