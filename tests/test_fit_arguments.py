@@ -103,7 +103,9 @@ def test_one_row_is_not_broadcast_over_a_batch(compiled, what, jit):
 def test_one_weight_is_not_broadcast_by_the_loss_of_a_game(compiled):
     model = compiled(run_eagerly=False)
     batches = ((X, X, np.ones(1, "float32")) for _ in range(2))
-    with pytest.raises(ArithmeticError, match="fewer rows"):
+    # Some engines know the number of rows before the step runs.
+    error = (ValueError, ArithmeticError)
+    with pytest.raises(error, match=r"fewer rows|loss per sample"):
         model.fit(batches, verbose=0, steps_per_epoch=1)
 
 
