@@ -30,7 +30,11 @@ OF_ONE_ENGINE = {
         "test_replicas.py",
         "test_workers.py",
     ],
-    "jax": ["backend/test_jax.py", "backend/test_trainer_jax.py"],
+    "jax": [
+        "backend/test_jax.py",
+        "backend/test_trainer_jax.py",
+        "test_devices.py",
+    ],
     "torch": ["backend/test_torch.py"],
 }
 """Tests of what only one engine has."""

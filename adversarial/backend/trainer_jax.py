@@ -7,6 +7,7 @@ runs, and `Trainer._jax_state_synced`, by which it knows that it is filled.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import keras
 
 from adversarial.backend import trainer_of_data
@@ -45,7 +46,7 @@ class GameModel(trainer_of_data.GameModel):
 
         def call(iterator: Any) -> Any:
             parts = self._parts(counts[-1])
-            logs, state = function(_values(parts), iterator)
+            logs, state = function(_distinct(_values(parts)), iterator)
             _put(parts, state)
             return logs
 
@@ -93,6 +94,19 @@ class GameModel(trainer_of_data.GameModel):
 
 def _values(parts: Iterable[Iterable[keras.Variable]]) -> tuple[list[Any], ...]:
     return tuple([v._value for v in part] for part in parts)
+
+
+def _distinct(state: tuple[list[Any], ...]) -> tuple[list[Any], ...]:
+    """Copies what is there twice: a step may use up an array only once."""
+    seen: set[int] = set()
+
+    def own(x: Any) -> Any:
+        if id(x) in seen:
+            return jnp.copy(x)
+        seen.add(id(x))
+        return x
+
+    return tuple([own(x) for x in part] for part in state)
 
 
 def _put(
