@@ -31,7 +31,9 @@ OF_ONE_ENGINE = {
         "test_workers.py",
     ],
     "jax": [
+        "backend/test_captured_jax.py",
         "backend/test_jax.py",
+        "backend/test_paths_jax.py",
         "backend/test_trainer_jax.py",
         "test_devices.py",
     ],

@@ -68,22 +68,6 @@ def slopes(function: Callable[..., Any], *points: Any) -> list[Any]:
     ]
 
 
-def slopes_of(
-    function: Callable[[], Any], variables: Sequence[keras.Variable]
-) -> list[Any]:
-    """The gradients of a scalar by variables that a function reads.
-
-    What the function writes stays as it was.
-    """
-
-    def of(*values: Any) -> Any:
-        pairs = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(pairs):
-            return function()
-
-    return backend.gradient(of, [backend.read(v) for v in variables])
-
-
 def dtype_of(x: Any) -> str:
     """The name of a dtype: of a tensor, an array or a variable."""
     return keras.backend.standardize_dtype(x.dtype)

@@ -57,19 +57,24 @@ def strategies():
 
 @keras.saving.register_keras_serializable(package="test_resume")
 class Jitter(layers.Layer):
-    """A layer of the user's: it draws without a seed, and counts."""
+    """A layer of the user's: it draws without a seed, and counts.
+
+    JAX wants it to have one.
+    """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.count = self.add_weight(
             shape=(), initializer="zeros", trainable=False
         )
+        jax = keras.backend.backend() == "jax"
+        self.seed = keras.random.SeedGenerator() if jax else None
 
     def call(self, x, training=False):
         if not training:
             return x
         self.count.assign(self.count + 1)
-        return x + 0.1 * keras.random.normal(keras.ops.shape(x))
+        return x + 0.1 * keras.random.normal(keras.ops.shape(x), seed=self.seed)
 
 
 def game(strategy, **kwargs):

@@ -267,8 +267,9 @@ class AdaptiveAugment(ImageAugmentation):
         r = signs / images
         way = ops.sign(r - self.target)
         p = ops.clip(self.p + way * images / self.speed, 0.0, 1.0)
-        self.p.assign(ops.where(due, p, self.p))
-        self.overfitting.assign(ops.where(due, r, self.overfitting))
+        self.p.assign(ops.where(due, p, backend.read(self.p)))
+        before = backend.read(self.overfitting)
+        self.overfitting.assign(ops.where(due, r, before))
         for sum_, value in (
             (self._images, images),
             (self._signs, signs),

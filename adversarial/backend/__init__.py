@@ -10,9 +10,9 @@ Private parts of Keras that are used here, each pinned by
 - `graph`: `Functional._nodes_by_depth`, `Node.operation`, `Node.is_input`,
   `Node.arguments`, `Node.outputs`, `keras.src.models.functional.Functional`
   and its `functional_like_constructor`.
-- `jax`: `StatelessScope.state_mapping`, `get_stateless_scope` and
-  `in_stateless_scope` of `keras.src.backend.common.stateless_scope`, and
-  `Optimizer._trainable_variables`.
+- `captured_jax`: `StatelessScope.state_mapping`, and `get_stateless_scope`
+  and `in_stateless_scope` of `keras.src.backend.common.stateless_scope`.
+- `jax`: `Optimizer._trainable_variables`.
 - `moments`: that Keras calls `tf.nn.moments` by this name.
 - `precision`: `keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE`.
 - `replicas`: `Optimizer._all_reduce_sum_gradients`.

@@ -4,9 +4,6 @@ A step is a pure function of all variables. Inside it they live in a
 `keras.StatelessScope`, so a function that is differentiated, or run under a
 condition, must not leave values of its own in that scope: what it wrote comes
 out as a result, and is written outside.
-
-Private parts of Keras: `StatelessScope.state_mapping`, by the identity of a
-variable, of the scope that `get_stateless_scope` returns.
 """
 
 import contextlib
@@ -19,12 +16,10 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from keras.src.backend.common.stateless_scope import (
-    get_stateless_scope,
-    in_stateless_scope,
-)
 
 from adversarial.backend import precision
+from adversarial.backend.captured_jax import captured, now, write_all
+from adversarial.backend.paths_jax import only_reached, reached
 
 __all__ = [
     "all_finite",
@@ -89,22 +84,19 @@ def own_gradients(
     given = {name: list(block) for name, block in blocks.items()}
 
     def scalars(parts: Any) -> Any:
-        with _captured() as written:
+        with captured() as written:
             found, tensors = function(parts)
         return {n: found[n] for n in given}, (list(tensors), written)
 
     found, pull, (tensors, written) = jax.vjp(scalars, given, has_aux=True)
-    _write_all(written)
-    reached = _reached(pull, found)
+    write_all(written)
+    paths = reached(pull, found)
+    still = {name: jnp.zeros_like(x) for name, x in found.items()}
     gradients: dict[str, list[Tensor | None]] = {}
     for name in given:
-        ones = {
-            n: jnp.ones_like(x) if n == name else jnp.zeros_like(x)
-            for n, x in found.items()
-        }
-        (slopes,) = pull(ones)
-        (paths,) = reached[name]
-        gradients[name] = _where(paths[name], slopes[name])
+        (slopes,) = pull(still | {name: jnp.ones_like(found[name])})
+        (there,) = paths[name]
+        gradients[name] = only_reached(there[name], slopes[name])
     return tensors, gradients
 
 
@@ -114,14 +106,14 @@ def gradient(
     """Differentiates a scalar function of tensors; `None` is no path."""
 
     def scalar(*xs: Tensor) -> Any:
-        with _captured() as written:
+        with captured() as written:
             value = function(*xs)
         return value, written
 
     found, pull, written = jax.vjp(scalar, *tensors, has_aux=True)
-    _write_all(written)
+    write_all(written)
     slopes = pull(jnp.ones_like(found))
-    return _where(_reached(pull, found), slopes)
+    return only_reached(reached(pull, found), slopes)
 
 
 def jvp(
@@ -145,14 +137,14 @@ def jvp(
     ]
 
     def field(*xs: Tensor) -> Any:
-        with _captured() as written:
+        with captured() as written:
             values = list(function(*xs))
         return values, written
 
     _, found, written = jax.jvp(
         field, tuple(primals), tuple(directions), has_aux=True
     )
-    _write_all(written)
+    write_all(written)
     return list(found)
 
 
@@ -172,14 +164,14 @@ def with_slopes(
 
     @jax.custom_vjp  # type: ignore[untyped-decorator]
     def call(*xs: Tensor) -> tuple[Tensor, ...]:
-        with _captured():
+        with captured():
             return tuple(function(*xs))
 
     def forward(*xs: Tensor) -> Any:
         return call(*xs), xs
 
     def back(xs: Sequence[Tensor], slopes: Sequence[Tensor]) -> Any:
-        with _captured():
+        with captured():
             found = backward(xs, slopes)
         pairs = zip(found, xs, strict=True)
         return tuple(jnp.zeros_like(x) if g is None else g for g, x in pairs)
@@ -251,7 +243,7 @@ def switch(
         return branches[0]()
 
     def results(branch: Callable[[], list[Tensor]]) -> Any:
-        with _captured() as written:
+        with captured() as written:
             tensors = branch()
         return [jnp.asarray(t) for t in tensors], written
 
@@ -262,12 +254,12 @@ def switch(
     def complete(branch: Callable[[], list[Tensor]]) -> Any:
         def run() -> Any:
             tensors, written = results(branch)
-            return tensors, {k: written.get(k, _now(k)) for k in keys}
+            return tensors, {k: written.get(k, now(k)) for k in keys}
 
         return run
 
     tensors, written = jax.lax.switch(index, [complete(b) for b in branches])
-    _write_all(written)
+    write_all(written)
     return list(tensors)
 
 
@@ -291,7 +283,7 @@ def repeat(
     tensors = [jnp.asarray(t) for t in start]
 
     def once(xs: Sequence[Tensor]) -> list[Tensor]:
-        with _captured():
+        with captured():
             found = body(*xs)
         pairs = zip(found, xs, strict=True)
         return [jnp.asarray(new, old.dtype) for new, old in pairs]
@@ -318,7 +310,7 @@ def recomputed(
     """Makes the gradient of a function call it once more."""
 
     def pure(*tensors: Tensor) -> list[Tensor]:
-        with _captured():
+        with captured():
             return list(body(*tensors))
 
     checkpointed: Callable[..., Sequence[Tensor]] = jax.checkpoint(pure)
@@ -362,17 +354,14 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
     The function is traced, not run.
     """
 
-    def traced(xs: Any) -> Any:
-        with _captured():
-            return function(xs)
-
     leaves = keras.tree.flatten(inputs)
     present = [specs(x) for x in leaves if x is not None]
 
     def of_present(xs: Sequence[Tensor]) -> Any:
         given = iter(xs)
         filled = [None if x is None else next(given) for x in leaves]
-        return traced(keras.tree.pack_sequence_as(inputs, filled))
+        with captured():
+            return function(keras.tree.pack_sequence_as(inputs, filled))
 
     return jax.eval_shape(of_present, present)
 
@@ -408,63 +397,3 @@ def apply(
         )
     for v, x in zip([*owned, *kept], [*new, *state], strict=True):
         write(v, x)
-
-
-def _reached(pull: Callable[..., Any], scalars: Any) -> Any:
-    """Says which slopes by what a function took are there at all.
-
-    JAX has zeros where there is no path. The path is that of a slope through
-    the backward pass, as it is traced.
-
-    Args:
-        pull: The backward pass.
-        scalars: What the function returned, a nested structure.
-
-    Returns:
-        For each scalar a structure of booleans, like that of all slopes.
-    """
-    traced, slopes = jax.make_jaxpr(pull, return_shape=True)(scalars)
-    kind = jax.tree.structure(slopes)
-    found = []
-    for source in traced.jaxpr.invars:
-        seen = {id(source)}
-        for step in traced.jaxpr.eqns:
-            if not seen.isdisjoint(map(id, step.invars)):
-                seen.update(map(id, step.outvars))
-        flags = [id(x) in seen for x in traced.jaxpr.outvars]
-        found.append(jax.tree.unflatten(kind, flags))
-    return jax.tree.unflatten(jax.tree.structure(scalars), found)
-
-
-def _where(
-    paths: Sequence[bool], slopes: Sequence[Tensor]
-) -> list[Tensor | None]:
-    return [x if p else None for p, x in zip(paths, slopes, strict=True)]
-
-
-@contextlib.contextmanager
-def _captured() -> Iterator[dict[int, Tensor]]:
-    """Takes what is written in the scope around it out again, at the end."""
-    written: dict[int, Tensor] = {}
-    if not in_stateless_scope():
-        yield written
-        return
-    mapping = get_stateless_scope().state_mapping
-    before = dict(mapping)
-    try:
-        yield written
-    finally:
-        written.update(
-            {k: x for k, x in mapping.items() if before.get(k) is not x}
-        )
-        mapping.clear()
-        mapping.update(before)
-
-
-def _write_all(written: Mapping[int, Tensor]) -> None:
-    if written:
-        get_stateless_scope().state_mapping.update(written)
-
-
-def _now(key: int) -> Tensor:
-    return get_stateless_scope().state_mapping[key]

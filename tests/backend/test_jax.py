@@ -7,28 +7,13 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
+from jax_steps import array, pure
 from keras import ops
 
 from adversarial import backend
 from adversarial.backend.functional_optimizer import FunctionalOptimizer
 
 CALLS = pytest.mark.parametrize("wrap", [lambda f: f, jax.jit])
-
-
-def pure(function, *variables):
-    """A function of variables as one of their values, as steps are."""
-
-    def run(values, *args):
-        pairs = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(pairs) as scope:
-            found = function(*args)
-        return found, [scope.get_current_value(v) for v in variables]
-
-    return run
-
-
-def array(*numbers, dtype="float64"):
-    return jnp.asarray(numbers, dtype)
 
 
 def test_reading_gives_the_value_of_that_moment():
@@ -68,81 +53,6 @@ def test_own_gradients_differentiates_each_scalar_by_its_own_tensors(wrap):
     np.testing.assert_allclose(grads["a"], [12.0])
     np.testing.assert_allclose(grads["b"][0], 54.0)
     assert grads["b"][1] is None
-
-
-LOST = {
-    "not used": lambda x, y: ops.sum(x),
-    "stopped": lambda x, y: ops.sum(x * ops.stop_gradient(y)),
-    "as a whole number": lambda x, y: ops.sum(
-        x * ops.cast(ops.cast(y, "int32"), x.dtype)
-    ),
-    "as a condition": lambda x, y: ops.sum(ops.where(y > 0, x, 2.0 * x)),
-    "beside a loop": lambda x, y: ops.sum(
-        backend.repeat(lambda a: [2 * a], [x], 2)[0]
-    ),
-}
-
-
-@CALLS
-@pytest.mark.parametrize("loss", LOST.values(), ids=LOST)
-def test_no_path_is_none_as_on_the_other_engines(loss, wrap):
-    x, y = array(1.0, 2.0), array(3.0, 4.0)
-    slopes = wrap(lambda x, y: backend.gradient(loss, [x, y]))(x, y)
-    assert slopes[0] is not None and slopes[1] is None
-    blocks = {"p": [x, y], "q": [y, x]}
-    _, grads = wrap(
-        lambda blocks: backend.own_gradients(
-            lambda b: ({"p": loss(*b["p"]), "q": loss(*b["q"])}, []), blocks
-        )
-    )(blocks)
-    assert [g is None for g in grads["p"] + grads["q"]] == [0, 1, 0, 1]
-
-
-def test_a_slope_that_is_zero_by_chance_is_not_none():
-    (slope,) = backend.gradient(lambda x: ops.sum(x * 0.0), [array(1.0)])
-    np.testing.assert_array_equal(slope, [0.0])
-
-
-def test_what_a_differentiated_function_writes_comes_out_as_a_value():
-    v, w = keras.Variable(1.0), keras.Variable(5.0)
-
-    def run(x):
-        def loss(y):
-            backend.write(v, ops.sum(y))
-            return ops.sum(y**2) * w
-
-        slopes = backend.gradient(loss, [x])
-        _, grads = backend.own_gradients(
-            lambda b: ({"p": loss(*b["p"]) + v}, []), {"p": [x]}
-        )
-        (change,) = backend.jvp(lambda y: [loss(y)], [x], [x])
-        return slopes, grads, change
-
-    start = [jnp.asarray(1.0, "float32"), jnp.asarray(5.0, "float32")]
-    for wrap in (lambda f: f, jax.jit):
-        run_pure = wrap(pure(run, v, w))
-        (slopes, grads, change), after = run_pure(start, array(1.0, 2.0))
-        np.testing.assert_allclose(slopes[0], [10.0, 20.0])
-        np.testing.assert_allclose(grads["p"][0], [11.0, 21.0])
-        np.testing.assert_allclose(change, 50.0)
-        np.testing.assert_allclose(after, [3.0, 5.0])
-
-
-def test_an_exception_leaves_the_scope_as_it_was():
-    v = keras.Variable(1.0)
-
-    def loss(x):
-        backend.write(v, x)
-        raise RuntimeError("no")
-
-    def run(x):
-        backend.write(v, x + 1)
-        with pytest.raises(RuntimeError, match="no"):
-            backend.gradient(loss, [x])
-        return backend.read(v)
-
-    found, _ = jax.jit(pure(run, v))([jnp.asarray(1.0)], jnp.asarray(2.0))
-    assert float(found) == 3.0
 
 
 @CALLS

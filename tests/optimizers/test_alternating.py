@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import slopes_of
+from hand_written import slopes_by
 from keras import ops
 
 import adversarial
@@ -83,7 +83,7 @@ def test_a_gan_equals_a_hand_written_loop_with_adam(small_gan):
             return bce(targets[0], fake) + bce(targets[1], real)
 
         weights = net.trainable_variables
-        slopes = slopes_of(loss, weights)
+        slopes = slopes_by(weights, loss)
         loss()  # moves the noise
         optimizer.apply(slopes, weights)
 

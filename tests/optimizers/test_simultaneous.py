@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import slopes_of
+from hand_written import slopes_by
 from keras import ops
 
 import adversarial
@@ -96,7 +96,7 @@ def test_a_gan_equals_a_hand_written_loop_with_adam(small_gan):
 
         nets = generator, discriminator
         slopes = [
-            slopes_of(lambda i=i: losses()[i], net.trainable_variables)
+            slopes_by(net.trainable_variables, lambda i=i: losses()[i])
             for i, net in enumerate(nets)
         ]
         found = losses()  # and moves the statistics and the noise
