@@ -12,7 +12,14 @@ from adversarial import games, optimizers as o
 
 Array = Any
 # Programs of their own, which set TensorFlow up in another way.
-collect_ignore_glob = ["two_*.py", "replica_cases.py", "data/*.py"]
+collect_ignore_glob = [
+    "two_*.py",
+    "replica_cases.py",
+    "small_games.py",
+    "loss_games.py",
+    "conformance_cases.py",
+    "data/*.py",
+]
 ENGINE = keras.backend.backend()
 OF_ONE_ENGINE = {
     "tensorflow": [
