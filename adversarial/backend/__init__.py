@@ -61,11 +61,13 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
     from adversarial.backend.tensorflow import (
         all_finite as all_finite,
         compiled as compiled,
+        compiles_steps as compiles_steps,
         concrete as concrete,
         faults_in_words as faults_in_words,
         fused as fused,
         fuses_updates as fuses_updates,
         gradient as gradient,
+        live as live,
         own_gradients as own_gradients,
         peek as peek,
         read as read,
@@ -91,4 +93,4 @@ elif _ENGINE == "jax":
 else:
     from adversarial.backend.alone import *  # noqa: F403
     from adversarial.backend.torch import *  # noqa: F403
-    from adversarial.backend.trainer_of_data import GameModel as GameModel
+    from adversarial.backend.trainer_torch import GameModel as GameModel

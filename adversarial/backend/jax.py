@@ -28,12 +28,14 @@ __all__ = [
     "all_finite",
     "apply",
     "compiled",
+    "compiles_steps",
     "concrete",
     "exact_moments",
     "fused",
     "fuses_updates",
     "gradient",
     "jvp",
+    "live",
     "own_gradients",
     "peek",
     "read",
@@ -61,6 +63,11 @@ def read(variable: keras.Variable) -> Tensor:
 def write(variable: keras.Variable, value: Tensor) -> None:
     """Writes a variable."""
     variable.assign(value)
+
+
+def live(variable: keras.Variable) -> Tensor:
+    """Reads a variable for what is differentiated by it, as Keras does."""
+    return read(variable)
 
 
 def own_gradients(
@@ -374,6 +381,11 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
 def concrete() -> contextlib.AbstractContextManager[None]:
     """Leaves any trace under construction: what follows runs at once."""
     return jax.ensure_compile_time_eval()  # type: ignore[no-any-return]
+
+
+def compiles_steps() -> bool:
+    """Says whether `jit_compile=True` compiles a whole step."""
+    return True
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

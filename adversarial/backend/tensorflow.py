@@ -32,6 +32,11 @@ def read(variable: keras.Variable) -> Tensor:
     return tf.convert_to_tensor(variable.value)
 
 
+def live(variable: keras.Variable) -> Tensor:
+    """Reads a variable for what is differentiated by it, as Keras does."""
+    return read(variable)
+
+
 def own_gradients(
     function: Callable[
         [Mapping[str, Sequence[Tensor]]],
@@ -342,6 +347,11 @@ def faults_in_words() -> Iterator[None]:
 def concrete() -> contextlib.AbstractContextManager[None]:
     """Leaves any graph under construction: what follows runs at once."""
     return tf.init_scope()  # type: ignore[no-any-return]
+
+
+def compiles_steps() -> bool:
+    """Says whether `jit_compile=True` compiles a whole step."""
+    return True
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import dtype_of, tensor
 from scipy import ndimage
 
 from adversarial.augmentation.affine import Affine
@@ -12,7 +12,7 @@ EXACT = 1e-12
 
 
 def source(linear, offset):
-    return Affine(tf.constant(linear), tf.constant(offset))
+    return Affine(tensor(linear), tensor(offset))
 
 
 def expected_of(image, linear, offset):
@@ -58,7 +58,7 @@ def test_mirrors_do_not_repeat_the_edge():
         found,
         [3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2, 3],
     )
-    assert found.dtype == "int32"
+    assert dtype_of(found) == "int32"
 
 
 def test_one_pixel_is_its_own_mirror_image():

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import JITS
 
 import adversarial
 from adversarial import registry
@@ -163,7 +164,7 @@ def alone(case, flat):
     return flat(metric.result())
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JITS)
 def test_evaluate_gives_what_the_metric_gives_on_its_own(
     case, flat, jit_compile
 ):
@@ -235,7 +236,7 @@ class Evaluated(keras.Model):
         return {m.name: m.result() for m in self.metrics}
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JITS)
 def test_a_test_step_may_make_the_state_while_it_is_compiled(
     kind, flat, jit_compile
 ):
@@ -344,7 +345,7 @@ def test_a_range_has_room_for_rounding():
     metric.update_fake(np.float32([[0.0, 1.0 + 1e-6]]))
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JITS)
 def test_the_range_is_watched_in_compiled_functions(jit_compile):
     metric = FrechetDistance(value_range=(0, 1))
     model = keras.Sequential([keras.Input((2,)), keras.layers.Rescaling(5.0)])

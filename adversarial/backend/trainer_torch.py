@@ -1,0 +1,71 @@
+"""How Keras' `fit` steps a model on PyTorch: batch after batch, at once.
+
+Keras gives its functions a list of batches, as many as `steps_per_execution`
+says, and makes only functions of one. `GameModel` makes those of any number.
+
+Private parts of Keras: that `Trainer.make_train_function` and its like set
+`train_function`, `test_function` and `predict_function`, which take that list.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import torch
+
+from adversarial.backend import trainer_of_data
+
+Run = Callable[[Any], Any]
+
+
+class GameModel(trainer_of_data.GameModel):
+    """A Keras model whose functions take any number of batches."""
+
+    predict_function: Any
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Makes the function that trains on batches, the last of it logged."""
+        if self.train_function is None or force:
+            self.train_function = _last_of(self.train_step)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Makes the function that evaluates batches."""
+        if self.test_function is None or force:
+            self.test_function = _last_of(self.test_step)
+
+    def make_predict_function(self, force: bool = False) -> None:
+        """Makes the function that returns the outputs for all rows."""
+        if self.predict_function is None or force:
+            self.predict_function = _all_of(self.predict_step)
+
+
+def _last_of(step: Run) -> Run:
+    """Steps over a list of batches, and returns what the last one gave.
+
+    A step asks for slopes where it needs them. All else it computes must not
+    remember how, or the values it leaves behind would hold on to all of it.
+    """
+
+    def run(batches: Sequence[Any]) -> Any:
+        logs: Any = {}
+        with torch.no_grad():
+            for batch in batches:
+                logs = step(batch)
+        return logs
+
+    return run
+
+
+def _all_of(step: Run) -> Run:
+    """Steps over a list of batches, and joins what they gave by rows."""
+
+    def run(batches: Sequence[Any]) -> Any:
+        with torch.no_grad():
+            first, *rest = [step(batch) for batch in batches]
+        if not rest:
+            return first
+        return keras.tree.map_structure(
+            lambda *parts: torch.cat(parts), first, *rest
+        )
+
+    return run
