@@ -76,6 +76,7 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
         specs as specs,
         specs_of as specs_of,
         switch as switch,
+        values as values,
         when as when,
         with_slopes as with_slopes,
     )

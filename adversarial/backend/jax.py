@@ -45,6 +45,7 @@ __all__ = [
     "specs",
     "specs_of",
     "switch",
+    "values",
     "when",
     "with_slopes",
     "write",
@@ -376,6 +377,17 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
         return traced(keras.tree.pack_sequence_as(inputs, filled))
 
     return jax.eval_shape(of_present, present)
+
+
+def values(x: Tensor) -> Any:
+    """Returns the values of a tensor as an array; `None` if it has none yet.
+
+    That is in a function that is traced.
+    """
+    try:
+        return keras.ops.convert_to_numpy(x)
+    except TypeError:
+        return None
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

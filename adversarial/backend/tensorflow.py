@@ -344,6 +344,17 @@ def faults_in_words() -> Iterator[None]:
         raise ValueError(message) from error
 
 
+def values(x: Tensor) -> Any:
+    """Returns the values of a tensor as an array; `None` if it has none yet.
+
+    That is in a function that is traced.
+    """
+    try:
+        return keras.ops.convert_to_numpy(x)
+    except (NotImplementedError, TypeError):
+        return None
+
+
 def concrete() -> contextlib.AbstractContextManager[None]:
     """Leaves any graph under construction: what follows runs at once."""
     return tf.init_scope()  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 import torch
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from torch.utils.checkpoint import checkpoint
 
 from adversarial.backend import precision
@@ -38,6 +39,7 @@ __all__ = [
     "specs",
     "specs_of",
     "switch",
+    "values",
     "when",
     "with_slopes",
     "write",
@@ -306,8 +308,21 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
         x = specs(x)
         return keras.ops.zeros(x.shape, x.dtype)
 
-    with torch.no_grad(), keras.StatelessScope():
+    with torch.no_grad(), keras.StatelessScope(), keras.SymbolicScope():
         return specs(function(keras.tree.map_structure(zeros, inputs)))
+
+
+def values(x: Tensor) -> Any:
+    """Returns the values of a tensor as an array; `None` if it has none yet.
+
+    That is where shapes are found with made-up numbers, or without any.
+    """
+    if in_symbolic_scope() or (torch.is_tensor(x) and x.is_meta):
+        return None
+    try:
+        return keras.ops.convert_to_numpy(x)
+    except TypeError:
+        return None
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

@@ -4,14 +4,18 @@ Keras gives its functions a list of batches, as many as `steps_per_execution`
 says, and makes only functions of one. `GameModel` makes those of any number.
 
 Private parts of Keras: that `Trainer.make_train_function` and its like set
-`train_function`, `test_function` and `predict_function`, which take that list.
+`train_function`, `test_function` and `predict_function`, which take that list;
+that `fit`, `evaluate` and `predict` take it from `TorchEpochIterator`, by this
+name of `keras.src.backend.torch.trainer`; its `_epoch_iterator`.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import torch
+from keras.src.backend.torch import trainer
 
 from adversarial.backend import trainer_of_data
 
@@ -37,6 +41,24 @@ class GameModel(trainer_of_data.GameModel):
         """Makes the function that returns the outputs for all rows."""
         if self.predict_function is None or force:
             self.predict_function = _all_of(self.predict_step)
+
+
+class Batches(trainer.TorchEpochIterator):  # type: ignore[misc]
+    """Batches as many at a time as `steps_per_execution` says.
+
+    Keras warns of data that end before there are as many. They may.
+    """
+
+    def __next__(self) -> tuple[int, int, list[Any]]:
+        begin, end, batches = next(self._epoch_iterator)
+        with self.catch_stop_iteration():
+            first = next(batches)
+            rest = itertools.islice(batches, self.steps_per_execution - 1)
+            return begin, end, [first, *rest]
+        raise StopIteration
+
+
+trainer.TorchEpochIterator = Batches
 
 
 def _last_of(step: Run) -> Run:

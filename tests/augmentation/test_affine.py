@@ -1,7 +1,7 @@
 import math
 
 import numpy as np
-from engines import tensor
+from engines import array, tensor
 from keras import ops
 
 from adversarial.augmentation.affine import (
@@ -48,7 +48,7 @@ def test_a_map_of_one_image_acts_on_all():
     several = shifting(tensor(RNG.normal(size=(4, 2))))
     found = one.after(several).offset
     np.testing.assert_allclose(
-        found, np.add(several.offset, [1.0, 2.0]), atol=EXACT
+        found, np.add(array(several.offset), [1.0, 2.0]), atol=EXACT
     )
 
 

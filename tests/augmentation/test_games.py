@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import COMPILES
+from engines import COMPILES, array
 
 import adversarial
 from adversarial.augmentation import AdaptiveAugment, DiffAugment, augmented
@@ -43,7 +43,7 @@ def seen(monkeypatch):
 
         def spy(x, parameters):
             found = apply(x, parameters)
-            images.append((np.array(x), np.array(found)))
+            images.append((array(x), array(found)))
             return found
 
         monkeypatch.setattr(layer, "apply", spy)
@@ -96,7 +96,7 @@ def test_generated_and_real_images_get_draws_of_their_own(
     monkeypatch.setattr(layer, "draw", spy)
     model.compile("simultaneous", still(), "non_saturating", run_eagerly=True)
     model.train_on_batch(real)
-    fake, of_real = (np.array(d["brightness"]) for d in draws)
+    fake, of_real = (array(d["brightness"]) for d in draws)
     assert not np.intersect1d(fake, of_real).size
 
 

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import dtype_of
+from engines import array, dtype_of, tensor
 from scipy import ndimage
 
 from adversarial.augmentation.dice import Dice
@@ -32,11 +32,11 @@ def only(drawn, *names):
 
 
 def row(drawn, n):
-    return {name: np.asarray(x)[n] for name, x in drawn.items()}
+    return {name: array(x)[n] for name, x in drawn.items()}
 
 
 def change(images, drawn, middle=0.0, half=1.0):
-    return np.asarray(transformed(images, drawn, middle, half))
+    return array(transformed(tensor(images), drawn, middle, half))
 
 
 def test_flips_quarter_turns_and_whole_shifts_move_pixels_as_they_are():

@@ -1,5 +1,5 @@
 import numpy as np
-from engines import array, compiled, slopes
+from engines import array, compiled, slopes, tensor
 from keras import ops
 
 from adversarial.losses.rows import cosines, rows, unit
@@ -19,11 +19,11 @@ def test_unknown_sizes_are_read_in_the_graph():
 
 
 def test_rows_have_length_1_and_zeros_stay():
-    x = rows(X)
+    x = rows(tensor(X))
     lengths = np.linalg.norm(unit(x), axis=1)
     np.testing.assert_allclose(lengths, 1.0, rtol=1e-12)
     zeros = np.zeros((2, 3))
-    assert not np.any(array(unit(zeros)))
+    assert not np.any(array(unit(tensor(zeros))))
     assert np.all(np.isfinite(slopes(lambda x: ops.sum(unit(x)), zeros)[0]))
 
 
@@ -33,7 +33,7 @@ def test_cosines_are_those_of_each_pair():
         for j in range(3):
             lengths = np.linalg.norm(a[i]) * np.linalg.norm(b[j])
             expected = a[i] @ b[j] / lengths
-            found = float(cosines(a, b)[i, j])
+            found = float(cosines(tensor(a), tensor(b))[i, j])
             np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 

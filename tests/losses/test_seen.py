@@ -53,7 +53,7 @@ def test_what_is_less_than_float32_is_cast(dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_other_floats_stay(dtype):
-    assert at_least_float32(np.ones(2, dtype)).dtype == dtype
+    assert dtype_of(at_least_float32(np.ones(2, dtype))) == dtype
 
 
 SINGLE = [(4,), (4, 1), (4, 5, 5, 1), (4, 1, 5, 5), (4, 5, 5), (4, 7, 1)]

@@ -89,6 +89,7 @@ def test_a_layer_with_weights_must_be_in_a_model_to_be_saved(model):
     assert measured(remade(metric)) == measured(metric)
 
 
+@without("torch", "nothing is compiled")
 def test_a_function_of_numpy_says_why_it_cannot_be_compiled(model):
     metric = FrechetDistance(lambda x: np.tanh(np.asarray(x)))
     assert measured(metric) > 0

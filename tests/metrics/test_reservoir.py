@@ -26,7 +26,7 @@ def kept(sizes, seed=0, jit=None):
     store = reservoir(seed)
     add = store.add
     if jit is not None:
-        add = compiled(add, jit, writes=store.variables)
+        add = compiled(add, jit, writes=store._zeros)
     n = sum(sizes)
     rows = np.arange(n, dtype="float64")[:, None]
     for part in np.split(rows, np.cumsum(sizes)[:-1]):
@@ -76,7 +76,9 @@ def test_the_last_of_several_rows_for_one_place_wins(monkeypatch):
     monkeypatch.setattr(
         keras.ops,
         "scatter_update",
-        lambda x, places, rows: scatter(x, places[::-1], rows[::-1]),
+        lambda x, places, rows: scatter(
+            x, keras.ops.flip(places, 0), keras.ops.flip(rows, 0)
+        ),
     )
     assert kept([500]).tolist() == by_numpy(500, 0, ROOM)
 
