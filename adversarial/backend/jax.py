@@ -34,6 +34,7 @@ __all__ = [
     "fused",
     "fuses_updates",
     "gradient",
+    "in_step",
     "jvp",
     "live",
     "own_gradients",
@@ -388,6 +389,11 @@ def values(x: Tensor) -> Any:
         return keras.ops.convert_to_numpy(x)
     except TypeError:
         return None
+
+
+def in_step() -> bool:
+    """Says whether a step of a game runs at once: compiled ones do not."""
+    return False
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

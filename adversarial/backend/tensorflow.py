@@ -355,6 +355,11 @@ def values(x: Tensor) -> Any:
         return None
 
 
+def in_step() -> bool:
+    """Says whether a step of a game runs at once: compiled ones do not."""
+    return False
+
+
 def concrete() -> contextlib.AbstractContextManager[None]:
     """Leaves any graph under construction: what follows runs at once."""
     return tf.init_scope()  # type: ignore[no-any-return]

@@ -7,16 +7,17 @@ what `compiled` returns, run under `torch.no_grad()`.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextvars
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
 import numpy as np
 import torch
-from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 from torch.utils.checkpoint import checkpoint
 
 from adversarial.backend import precision
+from adversarial.backend.scopes import only_shapes
 
 __all__ = [
     "all_finite",
@@ -28,6 +29,7 @@ __all__ = [
     "fused",
     "fuses_updates",
     "gradient",
+    "in_step",
     "jvp",
     "live",
     "own_gradients",
@@ -48,6 +50,7 @@ __all__ = [
 Tensor = Any
 _Result = TypeVar("_Result")
 _Field = Callable[..., Sequence[Tensor | None]]
+_stepping = contextvars.ContextVar("stepping", default=False)
 
 precision.keep_double(lambda: True)
 
@@ -317,12 +320,36 @@ def values(x: Tensor) -> Any:
 
     That is where shapes are found with made-up numbers, or without any.
     """
-    if in_symbolic_scope() or (torch.is_tensor(x) and x.is_meta):
+    if only_shapes() or (torch.is_tensor(x) and x.is_meta):
         return None
     try:
         return keras.ops.convert_to_numpy(x)
     except TypeError:
         return None
+
+
+def in_step() -> bool:
+    """Says whether a step of a game runs that is not there to be debugged.
+
+    Compiled steps of other engines have no numbers; this one has, and should
+    not spend the time on what is asked for at the end of an epoch.
+    """
+    return _stepping.get()
+
+
+@contextlib.contextmanager
+def step(*, debugged: bool) -> Iterator[None]:
+    """A step of a game, or several, of which no graph is kept.
+
+    Args:
+        debugged: Whether the model was compiled with `run_eagerly=True`.
+    """
+    token = _stepping.set(not debugged)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        _stepping.reset(token)
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

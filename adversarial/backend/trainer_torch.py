@@ -17,7 +17,7 @@ import keras
 import torch
 from keras.src.backend.torch import trainer
 
-from adversarial.backend import trainer_of_data
+from adversarial.backend import torch as engine, trainer_of_data
 
 Run = Callable[[Any], Any]
 
@@ -30,17 +30,33 @@ class GameModel(trainer_of_data.GameModel):
     def make_train_function(self, force: bool = False) -> None:
         """Makes the function that trains on batches, the last of it logged."""
         if self.train_function is None or force:
-            self.train_function = _last_of(self.train_step)
+            self.train_function = self._last_of(self.train_step)
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes the function that evaluates batches."""
         if self.test_function is None or force:
-            self.test_function = _last_of(self.test_step)
+            self.test_function = self._last_of(self.test_step)
 
     def make_predict_function(self, force: bool = False) -> None:
         """Makes the function that returns the outputs for all rows."""
         if self.predict_function is None or force:
             self.predict_function = _all_of(self.predict_step)
+
+    def _last_of(self, step: Run) -> Run:
+        """Steps over a list of batches, and returns what the last one gave.
+
+        A step asks for slopes where it needs them. All else it computes must
+        not remember how, or what it leaves behind would hold on to all of it.
+        """
+
+        def run(batches: Sequence[Any]) -> Any:
+            logs: Any = {}
+            with engine.step(debugged=self.run_eagerly):
+                for batch in batches:
+                    logs = step(batch)
+            return logs
+
+        return run
 
 
 class Batches(trainer.TorchEpochIterator):  # type: ignore[misc]
@@ -59,23 +75,6 @@ class Batches(trainer.TorchEpochIterator):  # type: ignore[misc]
 
 
 trainer.TorchEpochIterator = Batches
-
-
-def _last_of(step: Run) -> Run:
-    """Steps over a list of batches, and returns what the last one gave.
-
-    A step asks for slopes where it needs them. All else it computes must not
-    remember how, or the values it leaves behind would hold on to all of it.
-    """
-
-    def run(batches: Sequence[Any]) -> Any:
-        logs: Any = {}
-        with torch.no_grad():
-            for batch in batches:
-                logs = step(batch)
-        return logs
-
-    return run
 
 
 def _all_of(step: Run) -> Run:

@@ -396,7 +396,10 @@ def test_in_half_precision_it_is_the_penalty_of_full_precision(scale, policy):
     assert dtype_of(found) == "float32"
     # Some roundings of 11 bits, or of 8, in a square of sums.
     bound = 0.005 if policy == "mixed_float16" else 0.04
-    np.testing.assert_allclose(found, exact, rtol=bound)
+    # Where tanh is saturated, the sums cancel: small slopes have the errors
+    # of large ones.
+    rest = bound * np.mean(array(exact))
+    np.testing.assert_allclose(found, exact, rtol=bound, atol=rest)
 
 
 def test_unlifted_small_slopes_would_be_lost(monkeypatch):
