@@ -1,12 +1,15 @@
 """What tests need of the engine that Keras runs on."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from adversarial import backend
 
@@ -156,3 +159,34 @@ def slopes_of(
         np.zeros(v.shape) if g is None else array(g)
         for g, v in zip(found["x"], variables, strict=True)
     ]
+
+
+def recorded(folder: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """What stands in the event files of a folder, as TensorBoard reads it.
+
+    Yields:
+        Events, values of their summaries, and those as arrays.
+    """
+    for path in Path(folder).glob("events.*"):
+        if ENGINE == "tensorflow":
+            import tensorflow as tf
+
+            records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+            events = map(tf.compat.v1.Event.FromString, records)
+            make_ndarray = tf.make_ndarray
+        else:
+            from tensorboard.backend.event_processing.event_file_loader import (
+                EventFileLoader,
+            )
+            from tensorboard.util.tensor_util import make_ndarray
+
+            events = EventFileLoader(str(path)).Load()
+        for event in events:
+            for value in event.summary.value:
+                yield event, value, make_ndarray(value.tensor)
+
+
+def picture(png: bytes) -> Any:
+    """The image in a PNG file, of shape (height, width, channels)."""
+    found = np.asarray(Image.open(io.BytesIO(png)))
+    return found if found.ndim == 3 else found[..., None]

@@ -90,9 +90,11 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
     )
 elif _ENGINE == "jax":
     from adversarial.backend.alone import *  # noqa: F403
+    from adversarial.backend.events import *  # noqa: F403
     from adversarial.backend.jax import *  # noqa: F403
     from adversarial.backend.trainer_jax import GameModel as GameModel
 else:
     from adversarial.backend.alone import *  # noqa: F403
+    from adversarial.backend.events import *  # noqa: F403
     from adversarial.backend.torch import *  # noqa: F403
     from adversarial.backend.trainer_torch import GameModel as GameModel
