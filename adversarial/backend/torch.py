@@ -8,6 +8,7 @@ what `compiled` returns, run under `torch.no_grad()`.
 
 import contextlib
 import contextvars
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -280,12 +281,16 @@ def exact_moments() -> contextlib.AbstractContextManager[None]:
 
 
 def peek(batches: Any) -> tuple[Any, Any]:
-    """Looks at the batches of a step; Keras gives them as a list.
+    """Looks at what an iterator, or a list, will give, without losing it.
 
     Returns:
         The shapes and dtypes of a batch, and the batches to go on with.
     """
-    return specs(batches[0]) if batches else None, batches
+    batches = iter(batches)
+    first = next(batches, None)
+    if first is None:
+        return None, batches
+    return specs(first), itertools.chain([first], batches)
 
 
 def specs(structure: Any) -> Any:

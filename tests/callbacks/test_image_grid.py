@@ -215,6 +215,7 @@ def test_tensorboard_needs_neither_files_nor_pillow(tmp_path, monkeypatch):
     )
     fit(plain_model(), callback, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+    monkeypatch.undo()
     assert set(pictures_in(tmp_path / "logs" / "images")) == {("samples", 2)}
 
 
