@@ -72,6 +72,11 @@ def fit(model, *values):
     return model.fit(x, batch_size=1, shuffle=False, verbose=0)
 
 
+def told(caught):
+    """The warnings of the package; Keras' variables have their own."""
+    return [w for w in caught if w.category is UserWarning]
+
+
 def state(model):
     """The weights, moving statistics and optimizers, without the counter."""
     counter = model.optimizer.iterations
@@ -216,7 +221,7 @@ def test_a_bad_step_can_be_skipped_with_a_warning(strategy, mode):
     twin = game(strategy, **mode)
     with pytest.warns(UserWarning) as caught:
         history = fit(model, GOOD, BAD, 2.0)
-    (warning,) = caught
+    (warning,) = told(caught)
     assert "'first', 'second' at training step 1" in str(warning.message)
     assert "on_nonfinite" not in str(warning.message)
     assert int(model.optimizer.iterations) == 2
@@ -230,7 +235,9 @@ def test_every_execution_with_bad_steps_is_one_warning():
     model = game(on_nonfinite="warn", **THREE)
     with pytest.warns(UserWarning) as caught:
         fit(model, GOOD, BAD, BAD, GOOD, BAD, GOOD)
-    steps = [str(w.message).split("step ")[1].split(".")[0] for w in caught]
+    steps = [
+        str(w.message).split("step ")[1].split(".")[0] for w in told(caught)
+    ]
     # Steps that are skipped do not count.
     assert steps == ["1", "2"]
 
@@ -255,7 +262,7 @@ def test_training_goes_back_to_the_last_state_that_was_kept(strategy, mode):
     model, twin = game(strategy, **how), game(strategy, **mode)
     with pytest.warns(UserWarning) as caught:
         history = fit(model, GOOD, 2.0, 3.0, BAD, 2.0, GOOD)
-    (warning,) = caught
+    (warning,) = told(caught)
     words = str(warning.message)
     assert "'first', 'second' at training step 3" in words
     assert "went back to where it was after 2 steps" in words
@@ -269,7 +276,7 @@ def test_several_bad_steps_of_an_execution_are_one_way_back():
     model, twin = game(on_nonfinite="rollback", **THREE), game(**THREE)
     with pytest.warns(UserWarning, match="after 0 steps") as caught:
         fit(model, GOOD, BAD, BAD, 2.0, 3.0, GOOD)
-    assert len(caught) == 1
+    assert len(told(caught)) == 1
     fit(twin, 2.0, 3.0, GOOD)
     assert_equal(state(model), state(twin))
 
@@ -283,7 +290,8 @@ def test_training_goes_further_back_and_then_gives_up():
     ):
         fit(model, GOOD, GOOD, GOOD, BAD, BAD, BAD, BAD, GOOD)
     steps = [
-        str(w.message).split("after ")[1].split(" steps")[0] for w in caught
+        str(w.message).split("after ")[1].split(" steps")[0]
+        for w in told(caught)
     ]
     assert steps == ["2", "0", "0"]
     assert error.value.step == 0

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import ENGINE
 from keras import layers
 
 import adversarial
@@ -105,6 +106,7 @@ def test_an_outcome_survives_being_flattened(small_gan):
     assert Outcome.pack(players, outcome.flatten()) == outcome
 
 
+@pytest.mark.skipif(ENGINE == "jax", reason="Keras refuses them on JAX.")
 def test_random_numbers_without_a_seed_are_replayed_too():
     x = keras.Input((1,))
     dense = layers.Dense(1)

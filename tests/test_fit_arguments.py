@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import only
 
 from adversarial.builders import gan_targets
 from adversarial.fit_arguments import check_fit_arguments
@@ -70,6 +70,13 @@ def test_missing_inputs_and_empty_data_are_refused(compiled):
         model.fit()
     with pytest.raises(ValueError, match="at least one sample"):
         model.train_on_batch(X[:0])
+
+
+@only("tensorflow", "Datasets that say nothing of their size are its own.")
+def test_an_empty_dataset_is_refused(compiled):
+    import tensorflow as tf
+
+    model = compiled()
     empty = tf.data.Dataset.from_tensor_slices(X).batch(4).take(0)
     for call, words in (("fit", "train on"), ("evaluate", "evaluate")):
         with (
@@ -96,7 +103,9 @@ def test_one_row_is_not_broadcast_over_a_batch(compiled, what, jit):
 def test_one_weight_is_not_broadcast_by_the_loss_of_a_game(compiled):
     model = compiled(run_eagerly=False)
     batches = ((X, X, np.ones(1, "float32")) for _ in range(2))
-    with pytest.raises(ArithmeticError, match="fewer rows"):
+    # Some engines know the number of rows before the step runs.
+    error = (ValueError, ArithmeticError)
+    with pytest.raises(error, match=r"fewer rows|loss per sample"):
         model.fit(batches, verbose=0, steps_per_epoch=1)
 
 
@@ -180,8 +189,8 @@ def test_a_generator_that_raises_leaves_a_model_that_trains(compiled):
         raise RuntimeError("the disk is gone")
 
     model = compiled()
-    error = (RuntimeError, tf.errors.UnknownError)
-    with pytest.raises(error, match="the disk is gone"):
+    # TensorFlow makes an error of its own of it.
+    with pytest.raises(Exception, match="the disk is gone"):
         model.fit(broken(), verbose=0)
     history = model.fit(X, verbose=0)
     assert np.isfinite(history.history["loss"]).all()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import ENGINE
 
 from adversarial import games, optimizers as o
 from adversarial.callbacks import DivergenceWatch
@@ -29,6 +30,8 @@ STRATEGIES = {
 That is nothing, a switch, slots, both, conditions, and loops with derivatives;
 a compiled step of the others is built of the same.
 """
+JIT = ENGINE == "jax"
+"""What compiles a step in the least time; JAX has no other way."""
 QUIET = {"batch_size": 1, "shuffle": False, "verbose": 0}
 
 
@@ -67,14 +70,14 @@ needs_proc = pytest.mark.skipif(
 @needs_proc
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_fit_does_not_grow_with_the_steps(name):
-    model = of_game(STRATEGIES[name](), jit_compile=False)
+    model = of_game(STRATEGIES[name](), jit_compile=JIT)
     x = np.ones((STEPS // 4, 1))
     check(lambda times: model.fit(x, epochs=times, **QUIET))
 
 
 @needs_proc
 def test_one_epoch_with_a_callback_does_not_grow_with_its_length():
-    model = of_game("alternating", jit_compile=False)
+    model = of_game("alternating", jit_compile=JIT)
 
     def train(times):
         x = np.ones((times * STEPS // 4, 1))
@@ -85,7 +88,7 @@ def test_one_epoch_with_a_callback_does_not_grow_with_its_length():
 
 @needs_proc
 def test_train_on_batch_does_not_grow():
-    model = of_game("lookahead", jit_compile=False)
+    model = of_game("lookahead", jit_compile=JIT)
     x = np.ones((1, 1))
 
     def train(times):
@@ -110,7 +113,7 @@ def test_eager_steps_do_not_grow():
 @needs_proc
 def test_what_is_kept_in_each_step_is_seen():
     """Else the others would show nothing."""
-    model, kept = of_game("alternating", jit_compile=False), []
+    model, kept = of_game("alternating", jit_compile=JIT), []
     x = np.ones((1, 1))
 
     def train(times):

@@ -102,6 +102,8 @@ def play_all(path):
 
 
 def deterministic(on):
+    if keras.backend.backend() != "tensorflow":
+        return
     import tensorflow as tf
 
     if on:

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import only
 
 import adversarial
 from adversarial import optimizers as o
@@ -173,19 +173,29 @@ def test_a_refused_strategy_can_be_compiled_again():
     assert gan(strategy, [sgd(), sgd()]).optimizer is strategy
 
 
-class Two(tf.distribute.Strategy):
-    """Says that there are two replicas."""
-
-    def __init__(self):
-        super().__init__(tf.distribute.get_strategy().extended)
-
-    @property
-    def num_replicas_in_sync(self):
-        return 2
+REPLICAS = only("tensorflow", "Replicas are those of `tf.distribute`.")
 
 
+def two():
+    """A strategy of TensorFlow that says that there are two replicas."""
+    import tensorflow as tf
+
+    class Two(tf.distribute.Strategy):
+        def __init__(self):
+            super().__init__(tf.distribute.get_strategy().extended)
+
+        @property
+        def num_replicas_in_sync(self):
+            return 2
+
+    return Two()
+
+
+@REPLICAS
 def test_replicas_do_not_accumulate_not_even_one():
     """In Keras they fail where they should meet."""
+    import tensorflow as tf
+
     few = [sgd(gradient_accumulation_steps=2) for _ in range(2)]
     with (
         tf.distribute.MirroredStrategy(["CPU:0"]).scope(),
@@ -194,8 +204,9 @@ def test_replicas_do_not_accumulate_not_even_one():
         gan("simultaneous", few)
 
 
+@REPLICAS
 def test_several_replicas_execute_one_step_at_a_time(monkeypatch):
-    monkeypatch.setattr(keras.Model, "distribute_strategy", Two())
+    monkeypatch.setattr(keras.Model, "distribute_strategy", two())
     with pytest.raises(ValueError, match="steps_per_execution=1") as error:
         gan("simultaneous", "sgd", steps_per_execution=4)
     assert "Fix: leave `steps_per_execution` out." in str(error.value)

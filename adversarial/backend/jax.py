@@ -24,6 +24,8 @@ from keras.src.backend.common.stateless_scope import (
     in_stateless_scope,
 )
 
+from adversarial.backend import precision
+
 __all__ = [
     "all_finite",
     "apply",
@@ -55,6 +57,8 @@ __all__ = [
 Tensor = Any
 _Result = TypeVar("_Result")
 _Field = Callable[..., Sequence[Tensor | None]]
+
+precision.keep_double(lambda: bool(jax.config.jax_enable_x64))
 
 
 def read(variable: keras.Variable) -> Tensor:
@@ -100,6 +104,7 @@ def own_gradients(
 
     found, pull, (tensors, written) = jax.vjp(scalars, given, has_aux=True)
     _write_all(written)
+    reached = _reached(pull, found)
     gradients: dict[str, list[Tensor | None]] = {}
     for name in given:
         ones = {
@@ -107,7 +112,8 @@ def own_gradients(
             for n, x in found.items()
         }
         (slopes,) = pull(ones)
-        gradients[name] = slopes[name]
+        (paths,) = reached[name]
+        gradients[name] = _where(paths[name], slopes[name])
     return tensors, gradients
 
 
@@ -121,10 +127,10 @@ def gradient(
             value = function(*xs)
         return value, written
 
-    numbers = tuple(range(len(tensors)))
-    found, written = jax.grad(scalar, numbers, has_aux=True)(*tensors)
+    found, pull, written = jax.vjp(scalar, *tensors, has_aux=True)
     _write_all(written)
-    return list(found)
+    slopes = pull(jnp.ones_like(found))
+    return _where(_reached(pull, found), slopes)
 
 
 def jvp(
@@ -432,6 +438,38 @@ def apply(
         )
     for v, x in zip([*owned, *kept], [*new, *state], strict=True):
         write(v, x)
+
+
+def _reached(pull: Callable[..., Any], scalars: Any) -> Any:
+    """Says which slopes by what a function took are there at all.
+
+    JAX has zeros where there is no path. The path is that of a slope through
+    the backward pass, as it is traced.
+
+    Args:
+        pull: The backward pass.
+        scalars: What the function returned, a nested structure.
+
+    Returns:
+        For each scalar a structure of booleans, like that of all slopes.
+    """
+    traced, slopes = jax.make_jaxpr(pull, return_shape=True)(scalars)
+    kind = jax.tree.structure(slopes)
+    found = []
+    for source in traced.jaxpr.invars:
+        seen = {id(source)}
+        for step in traced.jaxpr.eqns:
+            if not seen.isdisjoint(map(id, step.invars)):
+                seen.update(map(id, step.outvars))
+        flags = [id(x) in seen for x in traced.jaxpr.outvars]
+        found.append(jax.tree.unflatten(kind, flags))
+    return jax.tree.unflatten(jax.tree.structure(scalars), found)
+
+
+def _where(
+    paths: Sequence[bool], slopes: Sequence[Tensor]
+) -> list[Tensor | None]:
+    return [x if p else None for p, x in zip(paths, slopes, strict=True)]
 
 
 @contextlib.contextmanager

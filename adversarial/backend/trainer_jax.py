@@ -1,6 +1,7 @@
 """How Keras' `fit` steps a model on JAX: `train_step(state, data)`.
 
-Private parts of Keras: `Variable._value`.
+Private parts of Keras: `Variable._value`, which Keras empties while a step
+runs, and `Trainer._jax_state_synced`, by which it knows that it is filled.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -37,32 +38,28 @@ class GameModel(trainer_of_data.GameModel):
         """Wraps a train or test function of Keras.
 
         Between two steps the variables have their values, so that a wrapper
-        and callbacks can read and write them.
+        and callbacks can read and write them; Keras is told that they do, and
+        takes the next state from them.
         """
-        states: list[Any] = []
+        counts: list[int] = []
 
         def call(iterator: Any) -> Any:
-            parts = self._parts(len(states[-1]))
-            states[-1] = tuple([v._value for v in part] for part in parts)
-            logs, states[-1] = function(states[-1], iterator)
-            _put(parts, states[-1])
+            parts = self._parts(counts[-1])
+            logs, state = function(_values(parts), iterator)
+            _put(parts, state)
             return logs
 
         wrapped = wrap(call)
 
         def stepped(state: Any, iterator: Any) -> Any:
             _put(self._parts(len(state)), state)
-            states.append(state)
+            counts.append(len(state))
             try:
                 logs = wrapped(iterator)
-                parts = self._parts(len(state))
-                return logs, tuple([v._value for v in p] for p in parts)
-            except BaseException:
-                # The variables have their values; Keras' own are used up.
-                self._jax_state = None
-                raise
+                return logs, _values(self._parts(len(state)))
             finally:
-                states.pop()
+                self._jax_state_synced = True
+                counts.pop()
 
         return stepped
 
@@ -92,6 +89,10 @@ class GameModel(trainer_of_data.GameModel):
             logs = run(data)
         after = [[scope.get_current_value(v) for v in part] for part in parts]
         return logs, tuple(after)
+
+
+def _values(parts: Iterable[Iterable[keras.Variable]]) -> tuple[list[Any], ...]:
+    return tuple([v._value for v in part] for part in parts)
 
 
 def _put(

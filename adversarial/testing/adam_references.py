@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from adversarial.testing.linear_game import Array
 
 Field = Callable[[Array], Array]
 Numbers = Any
+BETAS = "float32" if keras.backend.backend() == "tensorflow" else "float64"
+"""The precision of what Keras takes powers of."""
 
 
 class Moments(NamedTuple):
@@ -36,8 +39,8 @@ class Adam:
         alpha = rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
         u = -alpha m / (sqrt(v) + epsilon)
 
-    In the powers Keras has the betas in single precision, whatever the
-    precision of the variables, and so has this.
+    In the powers Keras on TensorFlow has the betas in single precision,
+    whatever the precision of the variables, and there so has this.
 
     Args:
         rate: The learning rate: a number, or one for every parameter.
@@ -90,7 +93,7 @@ class Adam:
 
     def _alpha(self, t: int) -> Any:
         b_1, b_2 = (
-            np.asarray(b, "float32").astype("float64") ** t
+            np.asarray(b, BETAS).astype("float64") ** t
             for b in (self.beta_1, self.beta_2)
         )
         return self.rate * np.sqrt(1 - b_2) / (1 - b_1)

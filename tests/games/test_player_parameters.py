@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ def filled(layer):
     """The layer with the numbers 0, 1, 2, ... in its variables."""
     values = np.split(
         np.arange(13.0),
-        np.cumsum([v.value.shape.num_elements() for v in layer.weights])[:-1],
+        np.cumsum([math.prod(v.shape) for v in layer.weights])[:-1],
     )
     for variable, value in zip(layer.weights, values, strict=True):
         variable.assign(value.reshape(variable.shape))

@@ -5,8 +5,9 @@ import itertools
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
+from adversarial import backend
 from adversarial.backend.functional_optimizer import FunctionalOptimizer
 from adversarial.testing import LinearGame, adam_references as ar
 from adversarial.testing.adam_references import Adam
@@ -71,7 +72,7 @@ class Keras:
     def move(self, theta, g, keep=True):
         state = [v.numpy() for v in self.optimizer.variables]
         self.variable.assign(theta)
-        self.optimizer.apply([tf.constant(g)], [self.variable])
+        self.optimizer.apply([ops.convert_to_tensor(g)], [self.variable])
         if not keep:
             for v, old in zip(self.optimizer.variables, state, strict=True):
                 v.assign(old)
@@ -233,18 +234,15 @@ def unrolled(steps=1, start=START, **arguments):
     )
 
 
-def tf_losses(theta):
-    coupling = tf.constant(COUPLING)
-    first = tf.sin(tf.linalg.matvec(coupling, theta))
-    second = tf.cos(tf.linalg.matvec(coupling, theta, transpose_a=True))
-    return [
-        tf.reduce_sum(first),
-        tf.reduce_sum(second) + tf.reduce_sum(theta**2) / 4,
-    ]
+def losses_of_tensors(theta):
+    coupling = ops.convert_to_tensor(COUPLING)
+    first = ops.sin(ops.matmul(coupling, theta))
+    second = ops.cos(ops.matmul(theta, coupling))
+    return [ops.sum(first), ops.sum(second) + ops.sum(theta**2) / 4]
 
 
-class TensorFlow:
-    """The unrolled players with Keras' Adam, differentiated by TensorFlow."""
+class Differentiated:
+    """The unrolled players with Keras' Adam, differentiated by the engine."""
 
     def __init__(self, adam):
         self.optimizers, self.variables = [], []
@@ -261,21 +259,21 @@ class TensorFlow:
         """The gradient of l_i by its block, the other one moving ahead."""
         other = 1 - i
         twin = FunctionalOptimizer(self.optimizers[other])
-        state = [tf.constant(v.numpy()) for v in twin.variables]
-        with tf.GradientTape() as tape:
-            mine, phi = tf.constant(blocks[i]), tf.constant(blocks[other])
-            tape.watch(mine)
-            for _ in range(depth):
-                with tf.GradientTape() as inner:
-                    inner.watch(phi)
-                    pair = (mine, phi) if i == 0 else (phi, mine)
-                    loss = tf_losses(tf.concat(pair, 0))[other]
-                g = inner.gradient(loss, phi)
-                (phi,), state = twin.step(state, [g], [phi])
-            phi = phi if through else tf.stop_gradient(phi)
+        start = ops.convert_to_tensor(blocks[other])
+
+        def loss(player, mine, phi):
             pair = (mine, phi) if i == 0 else (phi, mine)
-            loss = tf_losses(tf.concat(pair, 0))[i]
-        return tape.gradient(loss, mine)
+            return losses_of_tensors(ops.concatenate(pair))[player]
+
+        def ahead(mine):
+            state = [backend.read(v) for v in twin.variables]
+            phi = start
+            for _ in range(depth):
+                slopes = backend.gradient(lambda x: loss(other, mine, x), [phi])
+                (phi,), state = twin.step(state, slopes, [phi])
+            return loss(i, mine, phi if through else ops.stop_gradient(phi))
+
+        return backend.gradient(ahead, [ops.convert_to_tensor(blocks[i])])[0]
 
     def step(self, theta, depths, through):
         blocks = np.split(theta, [BLOCKS[0]])
@@ -294,7 +292,7 @@ class TensorFlow:
 def test_unrolled_adam_is_keras_adam_under_a_tape(
     adam, through, depths, float64
 ):
-    theta, other, points = START, TensorFlow(adam), [START]
+    theta, other, points = START, Differentiated(adam), [START]
     each = [depths.get(i, 0) for i in (0, 1)]
     for _ in range(STEPS):
         theta = other.step(theta, each, through)
