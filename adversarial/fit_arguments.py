@@ -6,6 +6,7 @@ Keras takes some of this without a word, such as `batch_size=0` for 32 or a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from numbers import Number
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from adversarial import backend
 from adversarial.arguments import checked_count, checked_flag, checked_number
 from adversarial.errors import conversation
 
@@ -47,7 +49,7 @@ def check_compile_arguments(given: Mapping[str, Any]) -> None:
         given: All arguments by name.
 
     Raises:
-        ValueError: for a count below 1.
+        ValueError: for a count below 1; for `jit_compile=True` on PyTorch.
         TypeError: for a flag that is none, or a count that is no number.
     """
     for name in ("run_eagerly", "auto_scale_loss"):
@@ -56,6 +58,36 @@ def check_compile_arguments(given: Mapping[str, Any]) -> None:
     checked_count(name, given[name], least=1)
     if given["jit_compile"] != "auto":
         checked_flag("jit_compile", given["jit_compile"])
+    if given["jit_compile"] is True and not backend.compiles_steps():
+        raise ValueError(
+            conversation(
+                "A step cannot be compiled on PyTorch: `torch.compile` has no "
+                "derivatives of derivatives, and a step that reads and decides "
+                "falls into pieces that take longer than it does.",
+                expected='`jit_compile="auto"` or `False`, which run it as it '
+                "is.",
+                received="jit_compile=True.",
+                fix="leave `jit_compile` out, or set KERAS_BACKEND to 'jax' or "
+                "'tensorflow' before Keras is imported.",
+            )
+        )
+
+
+def compile_arguments_here(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns saved arguments of `compile` as this engine can have them.
+
+    Args:
+        saved: The arguments by name, of a model that any engine saved.
+    """
+    given = dict(saved)
+    if given.get("jit_compile") is True and not backend.compiles_steps():
+        warnings.warn(
+            "The model was saved with `jit_compile=True`, which PyTorch does "
+            'not have for games: it is loaded with `jit_compile="auto"`.',
+            stacklevel=2,
+        )
+        given["jit_compile"] = "auto"
+    return given
 
 
 def check_fit_arguments(

@@ -136,13 +136,14 @@ class AdversarialModel(SavedModel):
                 output, or a dict by output, as in Keras.
             weighted_metrics: The same, weighted by the sample weights.
             run_eagerly: Whether to run without compiling, to debug.
-            steps_per_execution: Batches per call of the compiled function;
+            steps_per_execution: Batches per call of the function that trains;
                 1 with several replicas.
             jit_compile: Whether to use XLA for the whole step. `"auto"` is
                 as in Keras: yes on accelerators where the model allows it. On
                 a CPU, where that is no, `"auto"` still compiles the updates
                 of Keras' own optimizers in games of several players, which
                 changes nothing beyond the last bits; `False` does not.
+                PyTorch runs every step as it is, and has no `True`.
             auto_scale_loss: Whether, under `mixed_float16`, every player gets
                 a loss scale of its own.
             on_nonfinite: What to do about a loss that is NaN or infinite.

@@ -32,6 +32,7 @@ from adversarial.files import (
     is_local,
     replaced,
 )
+from adversarial.fit_arguments import compile_arguments_here
 from adversarial.player import Players
 from adversarial.scoreboard import Scoreboard
 
@@ -241,7 +242,8 @@ class SavedModel(GameModel):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles as it was compiled when it was saved."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        given = keras.saving.deserialize_keras_object(config)
+        self.compile(**compile_arguments_here(given))
 
 
 def load_model(

@@ -6,13 +6,21 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from engines import COMPILES
 
 import adversarial
 from adversarial import games, optimizers as o
 
 Array = Any
 # Programs of their own, which set TensorFlow up in another way.
-collect_ignore_glob = ["two_*.py", "replica_cases.py", "data/*.py"]
+collect_ignore_glob = [
+    "two_*.py",
+    "replica_cases.py",
+    "small_games.py",
+    "loss_games.py",
+    "conformance_cases.py",
+    "data/*.py",
+]
 ENGINE = keras.backend.backend()
 OF_ONE_ENGINE = {
     "tensorflow": [
@@ -278,7 +286,7 @@ def conforms() -> Callable[..., None]:
         )
         for mode in (
             {"jit_compile": False, "steps_per_execution": 2},
-            {"jit_compile": True},
+            *([{"jit_compile": True}] if COMPILES else []),
         ):
             again, found = trained(make, data, batch, **mode, **compiling)
             for a, b in () if noisy else zip(found, expected, strict=True):

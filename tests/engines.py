@@ -1,17 +1,26 @@
 """What tests need of the engine that Keras runs on."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from adversarial import backend
 
 ENGINE = keras.backend.backend()
 Shapes = Sequence[tuple[tuple[int | None, ...], str]]
+COMPILES = backend.compiles_steps()
+JITS = [
+    pytest.param(False, id="graph"),
+    *([pytest.param(True, id="xla")] if COMPILES else []),
+]
+"""What `jit_compile` may be."""
 
 
 def only(engine: str, reason: str) -> Any:
@@ -19,20 +28,26 @@ def only(engine: str, reason: str) -> Any:
     return pytest.mark.skipif(ENGINE != engine, reason=reason)
 
 
+def without(engine: str, reason: str) -> Any:
+    """Marks a test of what one engine does not have."""
+    return pytest.mark.skipif(ENGINE == engine, reason=reason)
+
+
 def compiled(
     function: Callable[..., Any],
     jit: bool = False,
     shapes: Shapes | None = None,
+    writes: Sequence[keras.Variable] = (),
 ) -> Callable[..., Any]:
     """Compiles a function as a model on this engine would.
 
     Args:
-        function: Takes and returns tensors, and writes no variables but on
-            TensorFlow and PyTorch.
+        function: Takes and returns tensors.
         jit: Whether XLA compiles it.
         shapes: The shape and dtype of each argument, `None` for a size that
             is not known when the function is traced. PyTorch traces nothing,
             and JAX knows all sizes.
+        writes: The variables that the function writes.
     """
     if ENGINE == "tensorflow":
         import tensorflow as tf
@@ -49,7 +64,21 @@ def compiled(
     if ENGINE == "jax":
         import jax
 
-        return jax.jit(function)
+        def pure(values: Any, *tensors: Any) -> Any:
+            pairs = list(zip(writes, values, strict=True))
+            with keras.StatelessScope(pairs) as scope:
+                found = function(*tensors)
+            return found, [scope.get_current_value(v) for v in writes]
+
+        made = jax.jit(pure)
+
+        def call(*tensors: Any) -> Any:
+            found, values = made([v.value for v in writes], *tensors)
+            for v, x in zip(writes, values, strict=True):
+                v.assign(x)
+            return found
+
+        return call
     return function
 
 
@@ -66,6 +95,11 @@ def slopes(function: Callable[..., Any], *points: Any) -> list[Any]:
         np.zeros(x.shape) if g is None else array(g)
         for g, x in zip(found, tensors, strict=True)
     ]
+
+
+def tensor(x: Any, dtype: str | None = None) -> Any:
+    """An array, or a tensor, as a tensor of its own dtype."""
+    return keras.ops.convert_to_tensor(x, dtype)
 
 
 def dtype_of(x: Any) -> str:
@@ -96,3 +130,63 @@ def learning() -> Any:
     import torch
 
     return torch.enable_grad()
+
+
+def slopes_of(
+    function: Callable[[], tuple[Any, Sequence[Any]]], variables: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Differentiates by variables what is computed with them.
+
+    What is written meanwhile is forgotten.
+
+    Args:
+        function: Returns a scalar and any tensors.
+        variables: The variables.
+
+    Returns:
+        The tensors and the slopes by the variables; no path is zero.
+    """
+
+    def scalars(blocks: Any) -> Any:
+        pairs = zip(variables, blocks["x"], strict=True)
+        with keras.StatelessScope(list(pairs)):
+            scalar, tensors = function()
+        return {"x": scalar}, list(tensors)
+
+    points = [backend.read(v) for v in variables]
+    tensors, found = backend.own_gradients(scalars, {"x": points})
+    return [array(t) for t in tensors], [
+        np.zeros(v.shape) if g is None else array(g)
+        for g, v in zip(found["x"], variables, strict=True)
+    ]
+
+
+def recorded(folder: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """What stands in the event files of a folder, as TensorBoard reads it.
+
+    Yields:
+        Events, values of their summaries, and those as arrays.
+    """
+    for path in Path(folder).glob("events.*"):
+        if ENGINE == "tensorflow":
+            import tensorflow as tf
+
+            records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+            events = map(tf.compat.v1.Event.FromString, records)
+            make_ndarray = tf.make_ndarray
+        else:
+            from tensorboard.backend.event_processing.event_file_loader import (
+                EventFileLoader,
+            )
+            from tensorboard.util.tensor_util import make_ndarray
+
+            events = EventFileLoader(str(path)).Load()
+        for event in events:
+            for value in event.summary.value:
+                yield event, value, make_ndarray(value.tensor)
+
+
+def picture(png: bytes) -> Any:
+    """The image in a PNG file, of shape (height, width, channels)."""
+    found = np.asarray(Image.open(io.BytesIO(png)))
+    return found if found.ndim == 3 else found[..., None]

@@ -67,11 +67,14 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
     from adversarial.backend.tensorflow import (
         all_finite as all_finite,
         compiled as compiled,
+        compiles_steps as compiles_steps,
         concrete as concrete,
         faults_in_words as faults_in_words,
         fused as fused,
         fuses_updates as fuses_updates,
         gradient as gradient,
+        in_step as in_step,
+        live as live,
         own_gradients as own_gradients,
         peek as peek,
         read as read,
@@ -80,6 +83,7 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
         specs as specs,
         specs_of as specs_of,
         switch as switch,
+        values as values,
         when as when,
         with_slopes as with_slopes,
     )
@@ -92,9 +96,12 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
     )
 elif _ENGINE == "jax":
     from adversarial.backend.alone import *  # noqa: F403
+    from adversarial.backend.events import *  # noqa: F403
     from adversarial.backend.jax import *  # noqa: F403
     from adversarial.backend.trainer_jax import GameModel as GameModel
 else:
+    from adversarial.backend import noise_torch as noise_torch
     from adversarial.backend.alone import *  # noqa: F403
+    from adversarial.backend.events import *  # noqa: F403
     from adversarial.backend.torch import *  # noqa: F403
-    from adversarial.backend.trainer_of_data import GameModel as GameModel
+    from adversarial.backend.trainer_torch import GameModel as GameModel

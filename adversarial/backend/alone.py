@@ -1,4 +1,4 @@
-"""What needs no engine: one replica, and numbers for TensorBoard."""
+"""What needs no engine: one replica."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -21,7 +21,6 @@ __all__ = [
     "scope",
     "several_workers",
     "shared",
-    "summary_writer",
     "total",
     "weighed",
 ]
@@ -111,16 +110,3 @@ def agreed(
 def apart(state: Tensor, sign: int = 1) -> Tensor:
     """Returns the state."""
     return state
-
-
-def summary_writer(folder: str) -> Callable[[str, float, int], None]:
-    """Opens a folder of events for TensorBoard."""
-    from tensorboard.summary import Writer
-
-    writer = Writer(folder)
-
-    def write(name: str, value: float, step: int) -> None:
-        writer.add_scalar(name, value, step)
-        writer.flush()
-
-    return write

@@ -183,6 +183,10 @@ class _Recorder:
             structure = keras.tree.map_structure(reference, structure)
             return keras.saving.serialize_keras_object(structure)
 
+        # On PyTorch, Keras maps a dict in the order in which it was written,
+        # and lists the inputs in that of their names.
+        for x in model.inputs:
+            reference(x)
         inputs = written(model.input)
         sources = [
             {

@@ -25,12 +25,15 @@ __all__ = [
     "all_finite",
     "apply",
     "compiled",
+    "compiles_steps",
     "concrete",
     "exact_moments",
     "fused",
     "fuses_updates",
     "gradient",
+    "in_step",
     "jvp",
+    "live",
     "own_gradients",
     "peek",
     "read",
@@ -40,6 +43,7 @@ __all__ = [
     "specs",
     "specs_of",
     "switch",
+    "values",
     "when",
     "with_slopes",
     "write",
@@ -60,6 +64,11 @@ def read(variable: keras.Variable) -> Tensor:
 def write(variable: keras.Variable, value: Tensor) -> None:
     """Writes a variable."""
     variable.assign(value)
+
+
+def live(variable: keras.Variable) -> Tensor:
+    """Reads a variable for what is differentiated by it, as Keras does."""
+    return read(variable)
 
 
 def own_gradients(
@@ -353,7 +362,6 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
 
     The function is traced, not run.
     """
-
     leaves = keras.tree.flatten(inputs)
     present = [specs(x) for x in leaves if x is not None]
 
@@ -366,9 +374,30 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
     return jax.eval_shape(of_present, present)
 
 
+def values(x: Tensor) -> Any:
+    """Returns the values of a tensor as an array; `None` if it has none yet.
+
+    That is in a function that is traced.
+    """
+    try:
+        return keras.ops.convert_to_numpy(x)
+    except TypeError:
+        return None
+
+
+def in_step() -> bool:
+    """Says whether a step of a game runs at once: compiled ones do not."""
+    return False
+
+
 def concrete() -> contextlib.AbstractContextManager[None]:
     """Leaves any trace under construction: what follows runs at once."""
     return jax.ensure_compile_time_eval()  # type: ignore[no-any-return]
+
+
+def compiles_steps() -> bool:
+    """Says whether `jit_compile=True` compiles a whole step."""
+    return True
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

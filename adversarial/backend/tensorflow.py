@@ -32,6 +32,11 @@ def read(variable: keras.Variable) -> Tensor:
     return tf.convert_to_tensor(variable.value)
 
 
+def live(variable: keras.Variable) -> Tensor:
+    """Reads a variable for what is differentiated by it, as Keras does."""
+    return read(variable)
+
+
 def own_gradients(
     function: Callable[
         [Mapping[str, Sequence[Tensor]]],
@@ -339,9 +344,30 @@ def faults_in_words() -> Iterator[None]:
         raise ValueError(message) from error
 
 
+def values(x: Tensor) -> Any:
+    """Returns the values of a tensor as an array; `None` if it has none yet.
+
+    That is in a function that is traced.
+    """
+    try:
+        return keras.ops.convert_to_numpy(x)
+    except (NotImplementedError, TypeError):
+        return None
+
+
+def in_step() -> bool:
+    """Says whether a step of a game runs at once: compiled ones do not."""
+    return False
+
+
 def concrete() -> contextlib.AbstractContextManager[None]:
     """Leaves any graph under construction: what follows runs at once."""
     return tf.init_scope()  # type: ignore[no-any-return]
+
+
+def compiles_steps() -> bool:
+    """Says whether `jit_compile=True` compiles a whole step."""
+    return True
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

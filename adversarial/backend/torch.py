@@ -1,7 +1,9 @@
 """The primitives of a game step on PyTorch, which runs at once.
 
 A variable is written in place, so `read` copies it: what a step has read stays
-as it was. The graph of a derivative is kept only inside another derivative.
+as it was. The graph of a derivative is kept where PyTorch keeps graphs: inside
+another derivative, and in what Keras itself trains. A step as a whole, and
+what `compiled` returns, run under `torch.no_grad()`.
 """
 
 import contextlib
@@ -16,17 +18,21 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from adversarial.backend import precision
+from adversarial.backend.scopes import only_shapes
 
 __all__ = [
     "all_finite",
     "apply",
     "compiled",
+    "compiles_steps",
     "concrete",
     "exact_moments",
     "fused",
     "fuses_updates",
     "gradient",
+    "in_step",
     "jvp",
+    "live",
     "own_gradients",
     "peek",
     "read",
@@ -36,6 +42,7 @@ __all__ = [
     "specs",
     "specs_of",
     "switch",
+    "values",
     "when",
     "with_slopes",
     "write",
@@ -44,10 +51,9 @@ __all__ = [
 Tensor = Any
 _Result = TypeVar("_Result")
 _Field = Callable[..., Sequence[Tensor | None]]
+_stepping = contextvars.ContextVar("stepping", default=False)
 
 precision.keep_double(lambda: True)
-_inside = contextvars.ContextVar("inside", default=False)
-"""Whether what is computed now will be differentiated."""
 
 
 def read(variable: keras.Variable) -> Tensor:
@@ -56,6 +62,16 @@ def read(variable: keras.Variable) -> Tensor:
     if isinstance(value, torch.nn.Parameter):
         return value.detach().clone()
     return value
+
+
+def live(variable: keras.Variable) -> Tensor:
+    """Reads a variable for what is differentiated by it, as Keras does.
+
+    What is not trained is copied: it may be written before its values are
+    used to differentiate by others.
+    """
+    value = variable.value
+    return value if value.requires_grad else read(variable)
 
 
 def write(variable: keras.Variable, value: Tensor) -> None:
@@ -84,8 +100,8 @@ def own_gradients(
         The tensors that `function` returned, and the gradients by player;
         `None` where there is no path.
     """
-    keep = _inside.get()
-    with _differentiated():
+    keep = torch.is_grad_enabled()
+    with torch.enable_grad():
         sources = {n: [_source(t) for t in b] for n, b in blocks.items()}
         scalars, tensors = function(sources)
         gradients = {
@@ -98,8 +114,8 @@ def gradient(
     function: Callable[..., Tensor], tensors: Sequence[Tensor]
 ) -> list[Tensor | None]:
     """Differentiates a scalar function of tensors; `None` is no path."""
-    keep = _inside.get()
-    with _differentiated():
+    keep = torch.is_grad_enabled()
+    with torch.enable_grad():
         sources = [_source(t) for t in tensors]
         return _slopes([function(*sources)], sources, keep=keep)
 
@@ -121,8 +137,8 @@ def jvp(
     Returns:
         One derivative per returned tensor; `None` where it is zero.
     """
-    keep = _inside.get()
-    with _differentiated():
+    keep = torch.is_grad_enabled()
+    with torch.enable_grad():
         sources = [_source(t) for t in primals]
         values = list(function(*sources))
         present = [v for v in values if v is not None and v.requires_grad]
@@ -163,12 +179,7 @@ def with_slopes(
 
         @staticmethod
         def backward(ctx: Any, *slopes: Tensor) -> Any:
-            # Autograd may call this in a thread of its own.
-            token = _inside.set(torch.is_grad_enabled())
-            try:
-                return tuple(backward(ctx.saved_tensors, slopes))
-            finally:
-                _inside.reset(token)
+            return tuple(backward(ctx.saved_tensors, slopes))
 
     return list(Call.apply(*tensors))
 
@@ -269,16 +280,17 @@ def exact_moments() -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def peek(iterator: Any) -> tuple[Any, Any]:
-    """Looks at what an iterator will give, without losing it.
+def peek(batches: Any) -> tuple[Any, Any]:
+    """Looks at what an iterator, or a list, will give, without losing it.
 
     Returns:
-        The shapes and dtypes of a batch, and the iterator to go on with.
+        The shapes and dtypes of a batch, and the batches to go on with.
     """
-    if not isinstance(iterator, Iterator):
-        return None, iterator
-    first = next(iterator)
-    return specs(first[0]), itertools.chain([first], iterator)
+    batches = iter(batches)
+    first = next(batches, None)
+    if first is None:
+        return None, batches
+    return specs(first), itertools.chain([first], batches)
 
 
 def specs(structure: Any) -> Any:
@@ -304,8 +316,45 @@ def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
         x = specs(x)
         return keras.ops.zeros(x.shape, x.dtype)
 
-    with torch.no_grad(), keras.StatelessScope():
+    with torch.no_grad(), keras.StatelessScope(), keras.SymbolicScope():
         return specs(function(keras.tree.map_structure(zeros, inputs)))
+
+
+def values(x: Tensor) -> Any:
+    """Returns the values of a tensor as an array; `None` if it has none yet.
+
+    That is where shapes are found with made-up numbers, or without any.
+    """
+    if only_shapes() or (torch.is_tensor(x) and x.is_meta):
+        return None
+    try:
+        return keras.ops.convert_to_numpy(x)
+    except TypeError:
+        return None
+
+
+def in_step() -> bool:
+    """Says whether a step of a game runs that is not there to be debugged.
+
+    Compiled steps of other engines have no numbers; this one has, and should
+    not spend the time on what is asked for at the end of an epoch.
+    """
+    return _stepping.get()
+
+
+@contextlib.contextmanager
+def step(*, debugged: bool) -> Iterator[None]:
+    """A step of a game, or several, of which no graph is kept.
+
+    Args:
+        debugged: Whether the model was compiled with `run_eagerly=True`.
+    """
+    token = _stepping.set(not debugged)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        _stepping.reset(token)
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:
@@ -313,9 +362,19 @@ def concrete() -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
+def compiles_steps() -> bool:
+    """Says whether `jit_compile=True` compiles a whole step.
+
+    `torch.compile` has no derivatives of derivatives. What a step reads and
+    decides splits it into pieces, each of which is compiled, and again for
+    every variable: minutes, for a step that then takes longer.
+    """
+    return False
+
+
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns the function."""
-    return function
+    """Returns the function, whose results do not remember how they came."""
+    return torch.no_grad()(function)  # type: ignore[no-any-return]
 
 
 def apply(
@@ -360,13 +419,3 @@ def _slopes(
             allow_unused=True,
         )
     )
-
-
-@contextlib.contextmanager
-def _differentiated() -> Iterator[None]:
-    token = _inside.set(True)
-    try:
-        with torch.enable_grad():
-            yield
-    finally:
-        _inside.reset(token)

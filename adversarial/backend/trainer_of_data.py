@@ -1,4 +1,4 @@
-"""How Keras' `fit` steps a model on TensorFlow and PyTorch."""
+"""What the models of all engines share."""
 
 import abc
 from collections.abc import Callable

@@ -23,7 +23,8 @@ class Bounded(keras.constraints.Constraint):  # type: ignore[misc]
 
     def __call__(self, w: Tensor) -> Tensor:
         """Returns the clipped value."""
-        return ops.clip(w, -self.bound, self.bound)
+        bound = ops.convert_to_tensor(self.bound, w.dtype)
+        return ops.clip(w, -bound, bound)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

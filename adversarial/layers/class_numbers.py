@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from adversarial import backend
 from adversarial.errors import conversation
 
 Tensor = Any
@@ -68,7 +69,7 @@ def in_range(
     check_labels(layer, labels.dtype, labels.shape)
     labels = ops.cast(ops.reshape(labels, (-1,)), "int64")
     fits = ops.logical_and(labels >= 0, labels < classes)
-    values = _values(labels)
+    values = backend.values(labels)
     if values is not None and ((values < 0) | (values >= classes)).any():
         wrong = np.unique(values[(values < 0) | (values >= classes)])[:5]
         raise ValueError(
@@ -83,11 +84,3 @@ def in_range(
     right = ops.where(fits, 1.0, float("nan"))
     labels = ops.where(fits, labels, ops.zeros_like(labels))
     return ops.cast(labels, "int32"), right
-
-
-def _values(x: Tensor) -> np.ndarray[Any, Any] | None:
-    """The numbers, or `None` in a graph, where there are none yet."""
-    try:
-        return np.asarray(ops.convert_to_numpy(x))
-    except (NotImplementedError, TypeError):
-        return None

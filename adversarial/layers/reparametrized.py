@@ -113,16 +113,16 @@ class Reparametrized(layers.Wrapper, abc.ABC):  # type: ignore[misc]
 
     def effective_kernel(self) -> Tensor:
         """Returns the kernel that the layer computes with at inference."""
-        return self.effective(backend.read(self.kernel), False)
+        return self.effective(backend.live(self.kernel), False)
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Calls the layer with the effective kernel."""
         kernel = self.kernel
-        effective = self.effective(backend.read(kernel), bool(training))
+        effective = self.effective(backend.live(kernel), bool(training))
         # A scope hides the one around it, with all the values that stand for
         # variables there: hand them on, and bring back what changes inside.
         others = [v for v in self.layer.variables if v is not kernel]
-        values = [(v, backend.read(v)) for v in others]
+        values = [(v, backend.live(v)) for v in others]
         with keras.StatelessScope(
             [(kernel, effective), *values],
             collect_losses=True,

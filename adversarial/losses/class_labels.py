@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from adversarial import backend
 from adversarial.errors import conversation
 from adversarial.losses.seen import Seen, at_least_float32
 
@@ -85,8 +86,8 @@ def one_hot_labels(
     floats = at_least_float32(labels)
     fits = ops.equal(ops.cast(whole, floats.dtype), floats)
     fits = ops.logical_and(fits, ops.logical_and(whole >= 0, whole < classes))
-    bad = _values(floats)
-    known = _values(fits)
+    bad = backend.values(floats)
+    known = backend.values(fits)
     if bad is not None and known is not None and not known.all():
         worst = np.unique(bad[~known])[:5].tolist()
         raise ValueError(
@@ -136,14 +137,6 @@ def cross_entropy(rows: Tensor, scores: Tensor) -> Tensor:
     """Returns -sum rows log softmax(scores), shape (batch,)."""
     rows = ops.cast(rows, scores.dtype)
     return -ops.sum(rows * ops.log_softmax(scores, axis=-1), axis=-1)
-
-
-def _values(x: Tensor) -> np.ndarray[Any, Any] | None:
-    """The numbers, or `None` in a graph, where there are none yet."""
-    try:
-        return np.asarray(ops.convert_to_numpy(x))
-    except (NotImplementedError, TypeError):
-        return None
 
 
 def _size(n: int | None) -> str:

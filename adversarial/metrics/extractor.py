@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from adversarial import backend
 from adversarial.errors import conversation
 
 Tensor = Any
@@ -25,10 +26,7 @@ def concrete(x: Any) -> Array | None:
     """Returns the values of a tensor, or `None` in a compiled function."""
     if isinstance(x, np.ndarray):
         return x
-    try:
-        values: Array = ops.convert_to_numpy(x)
-    except NotImplementedError:
-        return None
+    values: Array | None = backend.values(x)
     return values
 
 

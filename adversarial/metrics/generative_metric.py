@@ -142,12 +142,13 @@ class GenerativeMetric(keras.metrics.Metric, abc.ABC):  # type: ignore[misc]
         """Returns the value for all samples since the last reset.
 
         Returns:
-            A float, or a dict of floats; NaN while a function is compiled.
+            A float, or a dict of floats; NaN while a function is compiled, and
+            in the steps of a game that could be.
 
         Raises:
             ValueError: if there are too few samples of a side.
         """
-        if extractors.concrete(self._fake.seen) is None:
+        if backend.in_step() or extractors.concrete(self._fake.seen) is None:
             nan = ops.convert_to_tensor(float("nan"), dtype="float32")
             return {k: nan for k in self._keys()} if self.measures else nan
         values = tuple(map(float, self._compute()))

@@ -137,7 +137,9 @@ class LeCam(keras.layers.Layer):  # type: ignore[misc]
 
     def _move(self, real: Tensor, fake: Tensor, steps: Tensor) -> None:
         t = ops.cast(steps + 1, self.variable_dtype)
-        w = (1 - self.decay) / (1 - ops.power(float(self.decay), t))
+        # A plain number would be rounded to the precision of all Keras.
+        decay = ops.convert_to_tensor(self.decay, t.dtype)
+        w = (1 - self.decay) / (1 - ops.power(decay, t))
         for anchor, x in ((self.anchor_real, real), (self.anchor_fake, fake)):
             mean = ops.cast(ops.stop_gradient(ops.mean(x)), anchor.dtype)
             anchor.assign(anchor + ops.cast(w, anchor.dtype) * (mean - anchor))

@@ -228,7 +228,7 @@ class NetworkPenalty(keras.layers.Layer, HoldsNetwork, abc.ABC):  # type: ignore
         kept = [
             v for i, v in known.items() if i not in theirs or is_random_state(v)
         ]
-        return {i: (v, backend.read(v)) for i, v in known.items()}, kept
+        return {i: (v, backend.live(v)) for i, v in known.items()}, kept
 
     def _seldom(
         self, look: Callable[[], list[Tensor]], rest: Callable[[], list[Tensor]]

@@ -56,7 +56,9 @@ class WeightClipping(keras.constraints.Constraint):  # type: ignore[misc]
 
     def __call__(self, w: Tensor) -> Tensor:
         """Returns the weights within the bounds."""
-        return ops.clip(w, -self.limit, self.limit)
+        # A plain number would be rounded to the precision of all Keras.
+        limit = ops.convert_to_tensor(self.limit, w.dtype)
+        return ops.clip(w, -limit, limit)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

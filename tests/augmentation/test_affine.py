@@ -1,7 +1,7 @@
 import math
 
 import numpy as np
-import tensorflow as tf
+from engines import array, tensor
 from keras import ops
 
 from adversarial.augmentation.affine import (
@@ -19,7 +19,7 @@ EXACT = 1e-12
 
 
 def columns(*values):
-    return [tf.constant(v, "float64")[:, None] for v in values]
+    return [tensor(v, "float64")[:, None] for v in values]
 
 
 def homogeneous(affine, n):
@@ -35,9 +35,7 @@ def homogeneous(affine, n):
 def test_one_map_after_another_is_the_product_of_matrices():
     for k in (2, 3):
         maps = [
-            Affine(
-                *(tf.constant(RNG.normal(size=s)) for s in ((4, k, k), (4, k)))
-            )
+            Affine(*(tensor(RNG.normal(size=s)) for s in ((4, k, k), (4, k))))
             for _ in range(2)
         ]
         found = homogeneous(maps[0].after(maps[1]), 4)
@@ -46,11 +44,11 @@ def test_one_map_after_another_is_the_product_of_matrices():
 
 
 def test_a_map_of_one_image_acts_on_all():
-    one = shifting(tf.constant([[1.0, 2.0]], "float64"))
-    several = shifting(tf.constant(RNG.normal(size=(4, 2))))
+    one = shifting(tensor([[1.0, 2.0]], "float64"))
+    several = shifting(tensor(RNG.normal(size=(4, 2))))
     found = one.after(several).offset
     np.testing.assert_allclose(
-        found, np.add(several.offset, [1.0, 2.0]), atol=EXACT
+        found, np.add(array(several.offset), [1.0, 2.0]), atol=EXACT
     )
 
 
@@ -63,7 +61,7 @@ def test_scaling_is_a_diagonal():
 
 def test_shifting_adds():
     offset = RNG.normal(size=(4, 2))
-    found = homogeneous(shifting(tf.constant(offset)), 4)
+    found = homogeneous(shifting(tensor(offset)), 4)
     vector = np.array([0.3, 0.4, 1.0])
     np.testing.assert_array_equal((found @ vector)[:, :2], offset + vector[:2])
 

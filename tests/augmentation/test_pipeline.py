@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import array, dtype_of, tensor
 from scipy import ndimage
 
 from adversarial.augmentation.dice import Dice
@@ -31,11 +32,11 @@ def only(drawn, *names):
 
 
 def row(drawn, n):
-    return {name: np.asarray(x)[n] for name, x in drawn.items()}
+    return {name: array(x)[n] for name, x in drawn.items()}
 
 
 def change(images, drawn, middle=0.0, half=1.0):
-    return np.asarray(transformed(images, drawn, middle, half))
+    return array(transformed(tensor(images), drawn, middle, half))
 
 
 def test_flips_quarter_turns_and_whole_shifts_move_pixels_as_they_are():
@@ -183,7 +184,7 @@ def test_images_pass_bit_for_bit_at_probability_0(size, dtype):
     drawn = draw_transforms(ALL, Dice(seeds, images.shape, dtype), 0.0)
     for middle, half in ((0.0, 1.0), (0.5, 0.5), (127.5, 127.5)):
         found = change(images, drawn, middle, half)
-        assert found.dtype == dtype
+        assert dtype_of(found) == dtype
         np.testing.assert_array_equal(found, images)
 
 

@@ -3,7 +3,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import ENGINE
 
 import adversarial
 from adversarial import optimizers
@@ -46,7 +46,17 @@ def arrays():
 
 
 def dataset():
-    return {"x": tf.data.Dataset.from_tensor_slices(X).batch(4)}
+    """A dataset of the engine; JAX has none, and takes one in order."""
+    if ENGINE == "tensorflow":
+        import tensorflow as tf
+
+        return {"x": tf.data.Dataset.from_tensor_slices(X).batch(4)}
+    if ENGINE == "torch":
+        import torch
+
+        x = torch.utils.data.TensorDataset(torch.from_numpy(X))
+        return {"x": torch.utils.data.DataLoader(x, batch_size=4)}
+    return py_dataset()
 
 
 class Batches(keras.utils.PyDataset):

@@ -3,6 +3,7 @@ import random
 import keras
 import numpy as np
 import pytest
+from engines import array
 
 from adversarial.backend.random_state import global_random_state
 from adversarial.callbacks.fixed_noise import fixed_noise
@@ -15,7 +16,7 @@ def drawn(*layers):
         random.random(),
         float(np.random.normal()),
         float(keras.random.normal(())),
-        *(float(np.sum(layer(zeros, training=True))) for layer in layers),
+        *(float(array(layer(zeros, training=True)).sum()) for layer in layers),
     ]
 
 

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import recorded
 
 import adversarial
 from adversarial import diagnostics
@@ -170,18 +170,12 @@ def test_a_function_gives_other_batches(playing):
 def written(folder):
     """What stands in the event files of a folder, by name and step."""
     found = {}
-    for path in folder.glob("events.*"):
-        for record in tf.compat.v1.io.tf_record_iterator(str(path)):
-            event = tf.compat.v1.Event.FromString(record)
-            for value in event.summary.value:
-                assert value.metadata.plugin_data.plugin_name == "scalars"
-                number = float(tf.make_ndarray(value.tensor))
-                found[value.tag, event.step] = number
+    for event, value, number in recorded(folder):
+        assert value.metadata.plugin_data.plugin_name == "scalars"
+        found[value.tag, event.step] = float(number)
     return found
 
 
-# TensorFlow deprecates the iterator, and offers a dataset, which needs more.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_looks_are_written_for_tensorboard(playing, tmp_path):
     model = playing()
     looks = GameDiagnostics(ONE, every=5, log_dir=tmp_path)

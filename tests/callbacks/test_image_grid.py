@@ -3,7 +3,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import picture, recorded
 from PIL import Image
 
 from adversarial.callbacks import ImageGrid
@@ -175,15 +175,11 @@ def fit(model, callback, epochs):
 def pictures_in(folder):
     """The pictures in the event files of a folder, by name and step."""
     found = {}
-    for path in folder.glob("events.*"):
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            event = tf.compat.v1.Event.FromString(record)
-            for value in event.summary.value:
-                assert value.metadata.plugin_data.plugin_name == "images"
-                width, height, png = tf.make_ndarray(value.tensor)
-                picture = tf.io.decode_png(png).numpy()
-                assert picture.shape[:2] == (int(height), int(width))
-                found[value.tag, event.step] = picture
+    for event, value, (width, height, png) in recorded(folder):
+        assert value.metadata.plugin_data.plugin_name == "images"
+        image = picture(png)
+        assert image.shape[:2] == (int(height), int(width))
+        found[value.tag, event.step] = image
     return found
 
 
@@ -219,6 +215,7 @@ def test_tensorboard_needs_neither_files_nor_pillow(tmp_path, monkeypatch):
     )
     fit(plain_model(), callback, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+    monkeypatch.undo()
     assert set(pictures_in(tmp_path / "logs" / "images")) == {("samples", 2)}
 
 

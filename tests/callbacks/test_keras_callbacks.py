@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import only
 
 import adversarial
 from adversarial import GameDivergedError
@@ -337,6 +337,8 @@ def test_averages_that_no_optimizer_keeps_cannot_be_swapped():
 
 def events(folder):
     """What stands in the event files of a folder, by name and step."""
+    import tensorflow as tf
+
     found = {}
     for path in Path(folder).glob("events.*"):
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
@@ -350,6 +352,7 @@ def events(folder):
     return found
 
 
+@only("tensorflow", "Keras writes for TensorBoard with TensorFlow")
 def test_tensorboard_shows_every_player_and_every_weight(tmp_path):
     pytest.importorskip("tensorboard")
     model = gan()
@@ -380,6 +383,7 @@ def test_tensorboard_shows_every_player_and_every_weight(tmp_path):
     assert (f"evaluation_{PLAYERS[0]}_loss_vs_iterations", step) in validation
 
 
+@only("tensorflow", "Keras writes for TensorBoard with TensorFlow")
 def test_tensorboard_of_one_player_shows_its_learning_rate(tmp_path):
     pytest.importorskip("tensorboard")
     board = ForPlayer("discriminator", K.TensorBoard(tmp_path))

@@ -3,7 +3,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import picture, recorded
 from PIL import Image
 
 import adversarial
@@ -217,13 +217,10 @@ def test_a_function_gets_the_latents_and_makes_the_images(tmp_path):
         log_dir=tmp_path,
     )
     fit(model, [callback], epochs=1)
-    (path,) = (tmp_path / "images").glob("events.*")
-    found = {}
-    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-        event = tf.compat.v1.Event.FromString(record)
-        for value in event.summary.value:
-            png = tf.make_ndarray(value.tensor)[2]
-            found[value.tag, event.step] = tf.io.decode_png(png).numpy()
+    found = {
+        (value.tag, event.step): picture(words[2])
+        for event, value, words in recorded(tmp_path / "images")
+    }
     expected = grid(callback.latents().reshape(3, 4, 2, 3, 1), (-3.0, 3.0))
     assert list(found) == [("interpolation", 2)]
     np.testing.assert_array_equal(found["interpolation", 2][..., 0], expected)

@@ -4,7 +4,7 @@ import json
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import recorded
 
 import adversarial
 from adversarial import metrics
@@ -346,19 +346,13 @@ def test_reduce_lr_and_checkpoints_read_the_log(plain, tmp_path):
     np.testing.assert_allclose(rate, 0.01 / 8, rtol=1e-6)
 
 
-# TensorFlow deprecates the iterator, and offers a dataset, which needs more.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_measurements_are_written_for_tensorboard(plain, tmp_path):
     measure = plain.measure(every=2, log_dir=tmp_path)
     plain.fit(measure, epochs=4)
-    found = {}
-    for path in (tmp_path / "samples").glob("events.*"):
-        for record in tf.compat.v1.io.tf_record_iterator(str(path)):
-            event = tf.compat.v1.Event.FromString(record)
-            for value in event.summary.value:
-                found[value.tag, event.step] = float(
-                    tf.make_ndarray(value.tensor)
-                )
+    found = {
+        (value.tag, event.step): float(number)
+        for event, value, number in recorded(tmp_path / "samples")
+    }
     expected = zip(
         measure.steps, measure.history["frechet_distance"], strict=True
     )

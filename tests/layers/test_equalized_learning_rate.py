@@ -3,6 +3,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from engines import learning
 
 from adversarial.layers import EqualizedLearningRate
 
@@ -73,7 +74,8 @@ def test_adam_moves_every_effective_kernel_by_the_same_part():
         model = keras.Sequential([keras.Input((width,)), layer])
         model.compile(keras.optimizers.Adam(0.01), "mse")
         before = np.asarray(layer.effective_kernel())
-        model.train_on_batch(np.ones((2, width)), 100 * np.ones((2, 1)))
+        with learning():
+            model.train_on_batch(np.ones((2, width)), 100 * np.ones((2, 1)))
         moved = np.abs(np.asarray(layer.effective_kernel()) - before)
         np.testing.assert_allclose(moved * math.sqrt(width), 0.01, rtol=1e-3)
 

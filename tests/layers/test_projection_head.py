@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import dtype_of
 
 from adversarial.layers import ProjectionHead, SpectralNormalization
 
@@ -69,7 +70,7 @@ def test_a_config_remakes_the_layer(make, remade):
 
 def test_mixed_precision_gives_half_precision():
     head = ProjectionHead(4, dtype="mixed_bfloat16")
-    assert head([H, C]).dtype == "bfloat16"
+    assert dtype_of(head([H, C])) == "bfloat16"
 
 
 def test_features_that_are_not_flat_are_an_error():

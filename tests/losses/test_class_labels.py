@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import array, compiled, tensor, without
 from keras import ops
 
 from adversarial.losses.class_labels import (
@@ -45,13 +45,13 @@ def test_the_labels_that_are_wrong_are_named(refused):
     assert "Received: -2, 7." in message
 
 
+@without("torch", "nothing is compiled, and they are refused")
 @pytest.mark.parametrize("jit", [False, True])
 def test_labels_out_of_range_are_nan_in_a_compiled_step(jit):
-    @tf.function(jit_compile=jit)
-    def rows(labels):
-        return one_hot_labels(seen(labels), "labels", None, 3)
-
-    found = np.asarray(rows(np.array([2, 3, -1, 0])))
+    rows = compiled(
+        lambda labels: one_hot_labels(seen(labels), "labels", None, 3), jit
+    )
+    found = array(rows(tensor([2, 3, -1, 0])))
     np.testing.assert_array_equal(found[[0, 3]], np.eye(3)[[2, 0]])
     assert np.isnan(found[[1, 2]]).all()
 

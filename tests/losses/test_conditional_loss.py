@@ -1,4 +1,5 @@
 import numpy as np
+from engines import array
 
 from adversarial.losses import AuxiliaryClassifier, ConditionalContrastive
 from adversarial.losses.seen import Seen
@@ -10,9 +11,9 @@ OUTPUTS = {"r": REALS, "f": FAKES}
 def read(loss, targets=None):
     view = Seen("Loss", "generator", OUTPUTS, targets)
     rows = loss.real_rows(view, 3), loss.fake_rows(view, 3)
-    found = [np.argmax(x, axis=1).tolist() for x in rows]
+    found = [np.argmax(array(x), axis=1).tolist() for x in rows]
     raw = loss.real_classes(view), loss.fake_classes(view)
-    assert found == [np.asarray(x).tolist() for x in raw]
+    assert found == [array(x).tolist() for x in raw]
     return found
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from engines import values_only as values_only
 
 import adversarial
 from adversarial import metrics

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.stats
+from engines import without
 
 from adversarial import games
 from adversarial.metrics import ModeCoverage
@@ -115,6 +116,7 @@ def test_real_samples_are_refused_where_they_are_not_used():
         metric.update_state(np.array([0]), np.array([0]))
 
 
+@without("torch", "nothing is compiled")
 def test_mixtures_are_not_for_compiled_functions():
     ring = games.ring()
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import JITS
 
 from adversarial.metrics import ModeCoverage, StackedClassifier
 from adversarial.metrics.stacked_classifier import classes_of
@@ -45,7 +46,7 @@ def test_stacked_digits_have_a_thousand_modes():
     )
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JITS)
 def test_it_runs_in_compiled_functions(jit_compile):
     model = keras.Sequential(
         [keras.Input((4, 4, 3)), keras.layers.Rescaling(1)]

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from hand_written import slopes_by
+from engines import slopes_of, tensor
 from keras import ops
 
 import adversarial
@@ -96,12 +96,12 @@ def test_a_gan_equals_a_hand_written_loop_with_adam(small_gan):
 
         nets = generator, discriminator
         slopes = [
-            slopes_by(net.trainable_variables, lambda i=i: losses()[i])
+            slopes_of(lambda i=i: (losses()[i], ()), net.trainable_variables)
             for i, net in enumerate(nets)
         ]
         found = losses()  # and moves the statistics and the noise
-        for g, o, net in zip(slopes, opt[2:], nets, strict=True):
-            o.apply(g, net.trainable_variables)
+        for (_, g), o, net in zip(slopes, opt[2:], nets, strict=True):
+            o.apply(list(map(tensor, g)), net.trainable_variables)
         return [float(x) for x in found]
 
     opt[2].build(generator.trainable_variables)

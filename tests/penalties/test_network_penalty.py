@@ -3,7 +3,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from engines import array, compiled, dtype_of, slopes_of, tensor
 from keras import ops
 
 import adversarial
@@ -48,7 +48,7 @@ def test_one_value_per_sample_under_the_snake_case_name(kind):
     assert layer.name == adversarial.registry.snake_case(kind.__name__)
     found = layer(called_on(kind))
     assert found.shape == (8,)
-    assert found.dtype == "float32"
+    assert dtype_of(found) == "float32"
     symbol = keras.Input((3,))
     symbol = [symbol, symbol] if kind.reads == "both" else symbol
     assert layer(symbol).shape == (None,)
@@ -131,7 +131,7 @@ def test_a_network_in_double_precision_is_looked_at_in_it():
     x = keras.Input((3,), dtype="float64")
     inner = keras.Model(x, layers.Dense(1, dtype="float64")(x))
     found = R1(inner)(np.float64(X))
-    assert found.dtype == "float64"
+    assert dtype_of(found) == "float64"
     kernel = inner.layers[-1].kernel.numpy()
     expected = np.full(8, 0.5 * (kernel**2).sum())
     np.testing.assert_allclose(found, expected, rtol=1e-14)
@@ -165,18 +165,18 @@ def test_only_random_numbers_go_on(how, interval):
     layer = R1(inner, interval=interval)
     call = lambda x: layer(x, training=True)  # noqa: E731
     if how != "eager":
-        call = tf.function(call, jit_compile=how == "xla", autograph=False)
+        call = compiled(call, how == "xla", writes=layer.variables)
     before, seeds = state_of(inner)
-    first = call(tf.constant(X))
+    first = array(call(tensor(X)))
     after, moved = state_of(inner)
     for one, two in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, two)
     assert not np.array_equal(seeds[0], moved[0])
     assert not inner.losses
     if interval == 2:
-        np.testing.assert_array_equal(call(tf.constant(X)), np.zeros(8))
+        np.testing.assert_array_equal(array(call(tensor(X))), np.zeros(8))
         np.testing.assert_array_equal(state_of(inner)[1], moved)
-    assert not np.allclose(call(tf.constant(X)), first)
+    assert not np.allclose(array(call(tensor(X))), first)
     # The call of the network itself would have moved all of it.
     inner(X, training=True)
     assert not any(
@@ -233,9 +233,9 @@ def test_derivatives_through_batch_normalisation_are_whole():
     expected = 0.5 * (slopes**2).sum(axis=1)
     np.testing.assert_allclose(layer(at, training=True), expected, rtol=1e-7)
     kernel = hidden.kernel
-    with tf.GradientTape() as tape:
-        mean = tf.reduce_mean(layer(at, training=True))
-    gradient = np.asarray(tape.gradient(mean, kernel.value))
+    _, (gradient,) = slopes_of(
+        lambda: (ops.mean(layer(at, training=True)), []), [kernel]
+    )
     way, start = RNG.normal(size=kernel.shape), kernel.numpy()
     ends = []
     for sign in (1, -1):
@@ -393,10 +393,13 @@ def test_in_half_precision_it_is_the_penalty_of_full_precision(scale, policy):
     x = RNG.normal(size=(8, 8)).astype("float32")
     exact = R1(half(scale, "float32"))(x)
     found = R1(half(scale, policy))(x)
-    assert found.dtype == "float32"
+    assert dtype_of(found) == "float32"
     # Some roundings of 11 bits, or of 8, in a square of sums.
     bound = 0.005 if policy == "mixed_float16" else 0.04
-    np.testing.assert_allclose(found, exact, rtol=bound)
+    # Where tanh is saturated, the sums cancel: small slopes have the errors
+    # of large ones.
+    rest = bound * np.mean(array(exact))
+    np.testing.assert_allclose(found, exact, rtol=bound, atol=rest)
 
 
 def test_unlifted_small_slopes_would_be_lost(monkeypatch):
@@ -419,12 +422,11 @@ def test_gradients_of_small_slopes_come_through_under_a_loss_scale(
     found = {}
     for policy in ("float32", "mixed_float16"):
         layer = R1(half(scale, policy))
-        kernels = [v.value for v in layer.network.trainable_variables[::2]]
-        with tf.GradientTape() as tape:
-            loss = factor * tf.reduce_mean(layer(x))
-        found[policy] = [
-            np.asarray(g) / factor for g in tape.gradient(loss, kernels)
-        ]
+        kernels = layer.network.trainable_variables[::2]
+        _, gradients = slopes_of(
+            lambda layer=layer: (factor * ops.mean(layer(x)), []), kernels
+        )
+        found[policy] = [g / factor for g in gradients]
     for exact, mixed in zip(*found.values(), strict=True):
         error = np.linalg.norm(mixed - exact) / np.linalg.norm(exact)
         assert error < 0.01
@@ -446,7 +448,7 @@ def test_squares_of_large_slopes_do_not_overflow():
 def test_samples_in_half_precision_are_differentiated_in_full():
     inner = network(layers.Dense(4, "tanh"))
     found = R1(inner)(np.float16(X))
-    assert found.dtype == "float32"
+    assert dtype_of(found) == "float32"
     expected = R1(inner)(np.float32(np.float16(X)))
     np.testing.assert_array_equal(found, expected)
 

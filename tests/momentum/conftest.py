@@ -1,0 +1,3 @@
+"""What the tests of momentum need of the engine."""
+
+from engines import values_only as values_only
