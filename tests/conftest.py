@@ -32,7 +32,11 @@ OF_ONE_ENGINE = {
         "test_workers.py",
     ],
     "jax": ["backend/test_jax.py", "backend/test_trainer_jax.py"],
-    "torch": ["backend/test_torch.py"],
+    "torch": [
+        "backend/test_noise_torch.py",
+        "backend/test_torch.py",
+        "backend/test_trainer_torch.py",
+    ],
 }
 """Tests of what only one engine has."""
 collect_ignore = [

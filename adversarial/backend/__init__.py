@@ -63,6 +63,7 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
         compiled as compiled,
         compiles_steps as compiles_steps,
         concrete as concrete,
+        engine_noise as engine_noise,
         faults_in_words as faults_in_words,
         fused as fused,
         fuses_updates as fuses_updates,

@@ -30,6 +30,7 @@ __all__ = [
     "compiled",
     "compiles_steps",
     "concrete",
+    "engine_noise",
     "exact_moments",
     "fused",
     "fuses_updates",
@@ -394,6 +395,11 @@ def values(x: Tensor) -> Any:
 def in_step() -> bool:
     """Says whether a step of a game runs at once: compiled ones do not."""
     return False
+
+
+def engine_noise(seed: int) -> contextlib.AbstractContextManager[None]:
+    """Does nothing: Keras draws nothing from the engine's own state."""
+    return contextlib.nullcontext()
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

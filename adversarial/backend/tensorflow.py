@@ -360,6 +360,11 @@ def in_step() -> bool:
     return False
 
 
+def engine_noise(seed: int) -> contextlib.AbstractContextManager[None]:
+    """Does nothing: Keras draws nothing from the engine's own state."""
+    return contextlib.nullcontext()
+
+
 def concrete() -> contextlib.AbstractContextManager[None]:
     """Leaves any graph under construction: what follows runs at once."""
     return tf.init_scope()  # type: ignore[no-any-return]

@@ -26,6 +26,7 @@ __all__ = [
     "compiled",
     "compiles_steps",
     "concrete",
+    "engine_noise",
     "exact_moments",
     "fused",
     "fuses_updates",
@@ -355,6 +356,20 @@ def step(*, debugged: bool) -> Iterator[None]:
             yield
     finally:
         _stepping.reset(token)
+
+
+@contextlib.contextmanager
+def engine_noise(seed: int) -> Iterator[None]:
+    """Fixes the random numbers of PyTorch itself, such as those that shuffle.
+
+    What is drawn after it is what would have been drawn without it.
+
+    Args:
+        seed: A whole number.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:
