@@ -12,8 +12,14 @@ Private parts of Keras that are used here, each pinned by
   and its `functional_like_constructor`.
 - `moments`: that Keras calls `tf.nn.moments` by this name.
 - `replicas`: `Optimizer._all_reduce_sum_gradients`.
+- `noise_torch`: `keras.src.backend.torch.random.dropout`, called by this name.
+- `precision`: `keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE`.
 - `random_state`: the name that `keras.random.SeedGenerator` gives to its
   state, and `keras.src.random.seed_generator.global_seed_generator`.
+- `scopes`: `keras.src.backend.common.symbolic_scope.in_symbolic_scope`.
+- `trainer_torch`: that Keras' trainer for PyTorch draws from what is called
+  `TorchEpochIterator`, with `_epoch_iterator` and `catch_stop_iteration`, and
+  calls `train_function`, `test_function`, `predict_function` with batches.
 - `workers`: `Trainer._maybe_symbolic_build` and `Trainer._make_function`.
 """
 

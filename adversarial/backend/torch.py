@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 import torch
-from torch.utils.checkpoint import checkpoint
 
 from adversarial.backend import precision
 from adversarial.backend.scopes import only_shapes
@@ -270,10 +269,25 @@ def recomputed(
 ) -> Callable[..., Sequence[Tensor]]:
     """Makes the gradient of a function call it once more."""
 
-    def again(*tensors: Tensor) -> Sequence[Tensor]:
-        return list(checkpoint(body, *tensors, use_reentrant=False))
+    def backward(xs: Sequence[Tensor], slopes: Sequence[Tensor]) -> Any:
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            sources = [_source(x) for x in xs]
+            pairs = [
+                (y, dy)
+                for y, dy in zip(body(*sources), slopes, strict=True)
+                if y.requires_grad
+            ]
+            return _slopes(
+                [y for y, _ in pairs],
+                sources,
+                [dy for _, dy in pairs],
+                keep=keep,
+            )
 
-    return again
+    # `torch.utils.checkpoint` calls the body once more for every derivative
+    # that is taken inside of it.
+    return lambda *tensors: with_slopes(body, backward, tensors)
 
 
 def exact_moments() -> contextlib.AbstractContextManager[None]:
@@ -422,15 +436,18 @@ def _slopes(
     *,
     keep: bool,
 ) -> list[Tensor | None]:
-    if not any(v.requires_grad for v in values):
+    # Whole numbers have no slopes, and PyTorch refuses to be asked for them.
+    asked = [s for s in sources if s.requires_grad]
+    if not asked or not any(v.requires_grad for v in values):
         return [None] * len(sources)
-    return list(
+    found = iter(
         torch.autograd.grad(
             list(values),
-            list(sources),
+            asked,
             weights,
             retain_graph=True,
             create_graph=keep,
             allow_unused=True,
         )
     )
+    return [next(found) if s.requires_grad else None for s in sources]
