@@ -74,6 +74,7 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
         fused as fused,
         fuses_updates as fuses_updates,
         gradient as gradient,
+        in_precision_of as in_precision_of,
         in_step as in_step,
         live as live,
         own_gradients as own_gradients,

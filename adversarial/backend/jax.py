@@ -35,6 +35,7 @@ __all__ = [
     "fused",
     "fuses_updates",
     "gradient",
+    "in_precision_of",
     "in_step",
     "jvp",
     "live",
@@ -390,6 +391,13 @@ def values(x: Tensor) -> Any:
         return keras.ops.convert_to_numpy(x)
     except TypeError:
         return None
+
+
+def in_precision_of(
+    things: Iterable[Any],
+) -> contextlib.AbstractContextManager[None]:
+    """Does nothing: a plain number takes the precision of what is with it."""
+    return contextlib.nullcontext()
 
 
 def in_step() -> bool:

@@ -30,6 +30,7 @@ __all__ = [
     "fused",
     "fuses_updates",
     "gradient",
+    "in_precision_of",
     "in_step",
     "jvp",
     "live",
@@ -406,13 +407,30 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.no_grad()(function)  # type: ignore[no-any-return]
 
 
+@contextlib.contextmanager
+def in_precision_of(things: Iterable[Any]) -> Iterator[None]:
+    """Lets plain numbers have double precision if tensors or variables have.
+
+    On PyTorch, Keras' operations round a number such as 0.999 to the precision
+    of `keras.config.floatx`, whatever it is multiplied by.
+    """
+    before = keras.config.floatx()
+    kinds = {keras.backend.standardize_dtype(x.dtype) for x in things}
+    if "float64" in kinds:
+        keras.config.set_floatx("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+
+
 def apply(
     optimizer: Any,
     gradients: Sequence[Tensor],
     variables: Sequence[keras.Variable],
 ) -> None:
     """Makes the step of a Keras optimizer with summed gradients."""
-    with torch.no_grad():
+    with torch.no_grad(), in_precision_of(variables):
         optimizer.apply([g.detach() for g in gradients], list(variables))
 
 

@@ -1,7 +1,5 @@
 """What the models of all engines share."""
 
-import pytest
-
 import adversarial
 from adversarial.backend import trainer_of_data
 
@@ -36,8 +34,3 @@ def test_a_function_of_keras_is_wrapped(bilinear):
     model = bilinear.model()
     found = trainer_of_data.GameModel.around(model, lambda x: x + 1, twice)
     assert found(1) == 4
-
-
-def test_it_is_abstract():
-    with pytest.raises(TypeError, match="abstract"):
-        trainer_of_data.GameModel()
