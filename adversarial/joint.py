@@ -186,7 +186,8 @@ def pack_like(structure: Sequence[Any], tensors: Iterable[Tensor]) -> list[Any]:
         _without_joints(structure), list(tensors)
     )
     return [
-        Joint(new) if isinstance(old, Joint) else new
+        # Keras may pack a dict in the order of its names.
+        Joint({n: new[n] for n in old}) if isinstance(old, Joint) else new
         for old, new in zip(structure, packed, strict=True)
     ]
 

@@ -45,7 +45,11 @@ OF_ONE_ENGINE = {
         "backend/test_trainer_jax.py",
         "test_devices.py",
     ],
-    "torch": ["backend/test_torch.py"],
+    "torch": [
+        "backend/test_noise_torch.py",
+        "backend/test_torch.py",
+        "backend/test_trainer_torch.py",
+    ],
 }
 """Tests of what only one engine has."""
 collect_ignore = [

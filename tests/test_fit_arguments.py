@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import only
+from engines import JITS, only
 
 from adversarial.builders import gan_targets
 from adversarial.fit_arguments import check_fit_arguments
@@ -86,7 +86,7 @@ def test_an_empty_dataset_is_refused(compiled):
             getattr(model, call)(empty, verbose=0)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", JITS)
 @pytest.mark.parametrize("what", ["y", "weight"])
 def test_one_row_is_not_broadcast_over_a_batch(compiled, what, jit):
     y = [t[:1] for t in Y] if what == "y" else Y

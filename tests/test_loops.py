@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import JITS
 
 import adversarial
 
@@ -10,7 +11,7 @@ def game(quadratic, float64):
     return quadratic([2, 3, 1])
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JITS)
 @pytest.mark.parametrize("method", ["repeat", "unroll"])
 def test_a_loop_equals_the_same_steps_one_by_one(game, method, jit_compile):
     class Steps(adversarial.AdversarialOptimizer):

@@ -16,10 +16,15 @@ Private parts of Keras that are used here, each pinned by
 - `moments`: that Keras calls `tf.nn.moments` by this name.
 - `precision`: `keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE`.
 - `replicas`: `Optimizer._all_reduce_sum_gradients`.
+- `noise_torch`: `keras.src.backend.torch.random.dropout`, called by this name.
 - `random_state`: the name that `keras.random.SeedGenerator` gives to its
   state, and `keras.src.random.seed_generator.global_seed_generator`.
 - `trainer_jax`: `Variable._value`, `Trainer._jax_state_synced`, and that a
   train function takes and returns the variables in four parts.
+- `scopes`: `keras.src.backend.common.symbolic_scope.in_symbolic_scope`.
+- `trainer_torch`: that Keras' trainer for PyTorch draws from what is called
+  `TorchEpochIterator`, with `_epoch_iterator` and `catch_stop_iteration`, and
+  calls `train_function`, `test_function`, `predict_function` with batches.
 - `workers`: `Trainer._maybe_symbolic_build` and `Trainer._make_function`.
 """
 
@@ -69,10 +74,12 @@ if TYPE_CHECKING or _ENGINE == "tensorflow":
         compiled as compiled,
         compiles_steps as compiles_steps,
         concrete as concrete,
+        engine_noise as engine_noise,
         faults_in_words as faults_in_words,
         fused as fused,
         fuses_updates as fuses_updates,
         gradient as gradient,
+        in_precision_of as in_precision_of,
         in_step as in_step,
         live as live,
         own_gradients as own_gradients,

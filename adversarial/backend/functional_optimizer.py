@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
+from adversarial import backend
 from adversarial.backend.roots import smooth_roots
 from adversarial.errors import conversation
 
@@ -44,13 +45,13 @@ class _NeutralFirst(type):
     """
 
     def mro(cls) -> list[type]:
-        order = super().mro()
-        order.remove(_Neutral)
-        parallel = [c.__name__ == "TorchParallelOptimizer" for c in order]
-        if any(parallel):
-            place = parallel.index(True)
-        else:
-            place = order.index(keras.optimizers.Optimizer) + 1
+        order = [
+            c
+            for c in super().mro()
+            # What steps on PyTorch in place stands before overrides of Keras.
+            if c is not _Neutral and c.__name__ != "TorchParallelOptimizer"
+        ]
+        place = order.index(keras.optimizers.Optimizer) + 1
         return [*order[:place], _Neutral, *order[place:]]
 
 
@@ -114,7 +115,8 @@ class FunctionalOptimizer:
         """
         scale = self.optimizer.loss_scale_factor or 1.0
         present = [None if g is None else g * scale for g in gradients]
-        with smooth_roots(), warnings.catch_warnings():
+        double = backend.in_precision_of(values)
+        with smooth_roots(), double, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")
             new_values, new_state = self._twin.stateless_apply(
                 state,

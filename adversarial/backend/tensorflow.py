@@ -355,9 +355,21 @@ def values(x: Tensor) -> Any:
         return None
 
 
+def in_precision_of(
+    things: Iterable[Any],
+) -> contextlib.AbstractContextManager[None]:
+    """Does nothing: a plain number takes the precision of what is with it."""
+    return contextlib.nullcontext()
+
+
 def in_step() -> bool:
     """Says whether a step of a game runs at once: compiled ones do not."""
     return False
+
+
+def engine_noise(seed: int) -> contextlib.AbstractContextManager[None]:
+    """Does nothing: Keras draws nothing from the engine's own state."""
+    return contextlib.nullcontext()
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import keras
 import numpy as np
 import torch
-from torch.utils.checkpoint import checkpoint
 
 from adversarial.backend import precision
 from adversarial.backend.scopes import only_shapes
@@ -26,10 +25,12 @@ __all__ = [
     "compiled",
     "compiles_steps",
     "concrete",
+    "engine_noise",
     "exact_moments",
     "fused",
     "fuses_updates",
     "gradient",
+    "in_precision_of",
     "in_step",
     "jvp",
     "live",
@@ -269,10 +270,25 @@ def recomputed(
 ) -> Callable[..., Sequence[Tensor]]:
     """Makes the gradient of a function call it once more."""
 
-    def again(*tensors: Tensor) -> Sequence[Tensor]:
-        return list(checkpoint(body, *tensors, use_reentrant=False))
+    def backward(xs: Sequence[Tensor], slopes: Sequence[Tensor]) -> Any:
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            sources = [_source(x) for x in xs]
+            pairs = [
+                (y, dy)
+                for y, dy in zip(body(*sources), slopes, strict=True)
+                if y.requires_grad
+            ]
+            return _slopes(
+                [y for y, _ in pairs],
+                sources,
+                [dy for _, dy in pairs],
+                keep=keep,
+            )
 
-    return again
+    # `torch.utils.checkpoint` calls the body once more for every derivative
+    # that is taken inside of it.
+    return lambda *tensors: with_slopes(body, backward, tensors)
 
 
 def exact_moments() -> contextlib.AbstractContextManager[None]:
@@ -357,6 +373,20 @@ def step(*, debugged: bool) -> Iterator[None]:
         _stepping.reset(token)
 
 
+@contextlib.contextmanager
+def engine_noise(seed: int) -> Iterator[None]:
+    """Fixes the random numbers of PyTorch itself, such as those that shuffle.
+
+    What is drawn after it is what would have been drawn without it.
+
+    Args:
+        seed: A whole number.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
 def concrete() -> contextlib.AbstractContextManager[None]:
     """Does nothing: all that there is is concrete."""
     return contextlib.nullcontext()
@@ -377,13 +407,30 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.no_grad()(function)  # type: ignore[no-any-return]
 
 
+@contextlib.contextmanager
+def in_precision_of(things: Iterable[Any]) -> Iterator[None]:
+    """Lets plain numbers have double precision if tensors or variables have.
+
+    On PyTorch, Keras' operations round a number such as 0.999 to the precision
+    of `keras.config.floatx`, whatever it is multiplied by.
+    """
+    before = keras.config.floatx()
+    kinds = {keras.backend.standardize_dtype(x.dtype) for x in things}
+    if "float64" in kinds:
+        keras.config.set_floatx("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before)
+
+
 def apply(
     optimizer: Any,
     gradients: Sequence[Tensor],
     variables: Sequence[keras.Variable],
 ) -> None:
     """Makes the step of a Keras optimizer with summed gradients."""
-    with torch.no_grad():
+    with torch.no_grad(), in_precision_of(variables):
         optimizer.apply([g.detach() for g in gradients], list(variables))
 
 
@@ -407,15 +454,18 @@ def _slopes(
     *,
     keep: bool,
 ) -> list[Tensor | None]:
-    if not any(v.requires_grad for v in values):
+    # Whole numbers have no slopes, and PyTorch refuses to be asked for them.
+    asked = [s for s in sources if s.requires_grad]
+    if not asked or not any(v.requires_grad for v in values):
         return [None] * len(sources)
-    return list(
+    found = iter(
         torch.autograd.grad(
             list(values),
-            list(sources),
+            asked,
             weights,
             retain_graph=True,
             create_graph=keep,
             allow_unused=True,
         )
     )
+    return [next(found) if s.requires_grad else None for s in sources]

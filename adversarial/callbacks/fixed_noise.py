@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import keras
 import numpy as np
 
+from adversarial import backend
 from adversarial.backend.random_state import (
     global_random_state,
     is_random_state,
@@ -23,8 +24,9 @@ def fixed_noise(
 
     What is drawn inside is the same each time, and what is drawn after it is
     what would have been drawn without it. That holds for `keras.random` and
-    layers, for the global state of NumPy and for Python's `random`; not for
-    random operations of the framework itself.
+    layers, for the global state of NumPy and for Python's `random`, and for
+    PyTorch's, by which Keras shuffles there; not for random operations of other
+    frameworks themselves.
 
     Args:
         seed: A whole number.
@@ -43,7 +45,8 @@ def fixed_noise(
             # Mixed, so that neighbouring seeds share no generator.
             mixed = np.random.default_rng([seed, number]).integers(2**31)
             state.assign([mixed, 0])
-        yield
+        with backend.engine_noise(seed):
+            yield
     finally:
         random.setstate(python)
         np.random.set_state(legacy)

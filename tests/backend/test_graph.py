@@ -52,6 +52,7 @@ def assert_same(old, new, x=X):
     for a, b in zip(
         keras.tree.flatten(want), keras.tree.flatten(got), strict=True
     ):
+        a, b = map(keras.ops.convert_to_numpy, (a, b))
         np.testing.assert_array_equal(a, b)
 
 

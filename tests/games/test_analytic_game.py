@@ -7,7 +7,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 import pytest
-from engines import ENGINE
+from engines import ENGINE, JITS
 from keras import ops
 
 from adversarial import games, registry
@@ -373,7 +373,7 @@ def test_points_of_another_size_are_refused():
             use([1.0, 2.0, 3.0])
 
 
-@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("jit", JITS)
 def test_the_exact_value_can_be_compiled_by_xla(jit, float64):
     game = GAMES["iterated_prisoners_dilemma"]
     model = game.compiled("simultaneous", 1.0, jit_compile=jit)

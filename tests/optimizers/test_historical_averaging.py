@@ -3,6 +3,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from engines import JITS
 from keras import ops
 
 import adversarial
@@ -251,7 +252,7 @@ def weights_of(model):
     return [v.numpy() for v in model.trainable_variables]
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", JITS)
 def test_in_a_gan_each_gradient_has_the_pull_and_no_other(
     jit, small_gan, tmp_path
 ):

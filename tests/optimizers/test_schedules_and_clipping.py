@@ -7,6 +7,7 @@ in NumPy that shares no code with the package.
 import keras
 import numpy as np
 import pytest
+from engines import JITS
 
 from adversarial.optimizers import (
     Alternating,
@@ -207,7 +208,7 @@ def test_clipping_acts_on_the_gradient_of_its_player_alone(
     assert_same_path(game, model, players, STRATEGIES[name][1])
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JITS)
 def test_compiled_steps_clip_and_schedule_as_eager_ones_do(game, jit_compile):
     def played(**kwargs):
         schedule = keras.optimizers.schedules.ExponentialDecay(RATE, 1, 0.5)

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import JITS
 from keras.optimizers import Adam
 
 import adversarial
@@ -104,7 +105,7 @@ def test_gradients_that_are_exactly_zero_give_no_nan():
     assert dead.numpy()[2] != 1.0
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", JITS)
 def test_rematerialising_changes_nothing(play, jit_compile):
     game = LinearGame.random((2, 3), 1)
     found = [
