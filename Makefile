@@ -12,10 +12,10 @@ export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-kill test-fuzz lint format types docs bench clean
+.PHONY: help demo test test-jax test-torch test-kill test-fuzz lint format types docs bench clean
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(VENV)/examples.stamp ## train the DCGAN (again: go on where it stopped)
 	$(BIN)/python examples/dcgan_mnist.py --out $(OUT) $(RESUME)
@@ -35,6 +35,23 @@ test: $(VENV)/all.stamp ## run the whole suite and the doctests
 	$(PYTEST) --doctest-modules tests adversarial \
 	    $(HEAVY:%=--ignore=%) --ignore=tests/losses --ignore=tests/penalties \
 	    --ignore=tests/layers --ignore=tests/metrics
+
+# The other engines have environments of their own, without TensorFlow.
+ENGINE_TESTS = tests
+PIN-torch = torch==2.13.0
+test-jax: $(VENV)-jax/all.stamp ## run the suite on JAX
+test-torch: $(VENV)-torch/all.stamp ## run the suite on PyTorch
+test-jax: export JAX_ENABLE_X64 = 1
+test-jax test-torch: export OMP_NUM_THREADS ?= 1
+test-jax test-torch:
+	KERAS_BACKEND=$(@:test-%=%) $(<D)/bin/python -m pytest -n $(WORKERS) \
+	    --dist worksteal $(ENGINE_TESTS)
+
+$(VENV)-%/all.stamp: $(SETUP)
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --editable ".[$*,examples,tests]" \
+	    $(PIN-$*)
+	@touch $@
 
 test-kill: $(VENV)/all.stamp ## kill a training 30 times, and compare its end
 	KILLS=30 $(BIN)/python -m pytest -s tests/test_killed.py
@@ -61,7 +78,7 @@ bench: $(VENV)/all.stamp ## compare step times with hand-written loops
 	$(BIN)/python benchmarks/step_time.py
 
 clean: ## remove what was built, but not what was trained
-	rm -rf $(VENV) build dist docs/_build *.egg-info
+	rm -rf $(VENV) $(VENV)-jax $(VENV)-torch build dist docs/_build *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/pyvenv.cfg:
@@ -72,9 +89,10 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/examples.stamp: $(VENV)/pyvenv.cfg $(SETUP)
-	$(BIN)/python -m pip install --editable ".[examples]"
+	$(BIN)/python -m pip install --editable ".[tensorflow,examples]"
 	@touch $@
 
 $(VENV)/all.stamp: $(VENV)/pyvenv.cfg $(SETUP)
-	$(BIN)/python -m pip install --editable ".[examples,tests,docs]"
+	$(BIN)/python -m pip install --editable \
+	    ".[tensorflow,examples,tests,docs]"
 	@touch $(VENV)/examples.stamp $@

@@ -1,5 +1,7 @@
 """Train models that play against each other: differentiable games on Keras."""
 
+from adversarial import backend as backend  # isort: split
+
 from adversarial import (
     augmentation as augmentation,
     builders as builders,

@@ -23,6 +23,7 @@ import adversarial
 from adversarial import layers as ours, losses, momentum, penalties, registry
 from adversarial.augmentation import AdaptiveAugment, DiffAugment
 from adversarial.builders import build_gan
+from adversarial.optimizers import ExtraGradient, Simultaneous
 
 ENDS = Path(__file__).with_name("data") / "conformance.npz"
 STEPS, ROWS = 10, 6
@@ -101,13 +102,15 @@ def judged(layer: Any, name: str) -> Model:
 
 def conditional() -> Model:
     """A GAN of classes: conditional normalisation, and a projection."""
-    z, c, x = keras.Input((2,)), keras.Input(()), keras.Input((2,))
+    z, x = keras.Input((2,)), keras.Input((2,))
+    c = keras.Input((), dtype="int32")
     normalised = ours.ConditionalBatchNormalization(3)
     hidden = normalised([layers.Dense(4)(z), c])
     generator = keras.Model([z, c], layers.Dense(2)(hidden))
     scores = ours.ProjectionHead(3)([layers.Dense(4, "tanh")(x), c])
     discriminator = keras.Model([x, c], scores)
-    a, b, label = keras.Input((2,)), keras.Input((2,)), keras.Input(())
+    a, b = keras.Input((2,)), keras.Input((2,))
+    label = keras.Input((), dtype="int32")
     outputs = {
         "yfake": discriminator([generator([a, label]), label]),
         "yreal": discriminator([b, label]),
@@ -239,7 +242,7 @@ def of_layers() -> dict[str, Case]:
         "minibatch_standard_deviation": lambda: ours.MinibatchStandardDeviation(
             3
         ),
-        "self_attention2_d": lambda: ours.SelfAttention2D(1),
+        "self_attention2_d": lambda: ours.SelfAttention2D(1, 1),
     }
     classes = {"z": (2,), "x": (2,), "label": ()}
     return {
@@ -280,7 +283,7 @@ def of_optimizers() -> dict[str, Case]:
     return {
         name: (
             small_games.gan,
-            {"strategy": "extra_gradient", "optimizer": make, **LOSS},
+            {"strategy": ExtraGradient, "optimizer": make, **LOSS},
             VECTORS,
         )
         for name, make in makers.items()
@@ -383,7 +386,7 @@ def end(case: Case, precision: str) -> Any:
     with numbers_of_numpy(precision):
         model = make()
         begin(model)
-        strategy = given.pop("strategy", lambda: "simultaneous")()
+        strategy = given.pop("strategy", Simultaneous)()
         optimizer = given.pop("optimizer", None)
         each = small_games.optimizers()
         if optimizer:

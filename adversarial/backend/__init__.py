@@ -30,9 +30,21 @@ Private parts of Keras that are used here, each pinned by
 
 from typing import TYPE_CHECKING
 
-import keras
-
 from adversarial.errors import conversation
+
+try:
+    import keras
+except ModuleNotFoundError as error:
+    if error.name not in ("tensorflow", "jax", "torch"):
+        raise
+    raise ImportError(
+        conversation(
+            f"Keras is set to the backend '{error.name}', which is not here.",
+            fix=f"`pip install 'adversarial[{error.name}]'`, or set the "
+            "environment variable KERAS_BACKEND to another of 'tensorflow', "
+            "'jax' and 'torch'.",
+        )
+    ) from error
 
 _ENGINE = keras.backend.backend()
 if _ENGINE not in ("tensorflow", "jax", "torch"):
