@@ -42,6 +42,7 @@ OF_ONE_ENGINE = {
         "backend/test_captured_jax.py",
         "backend/test_jax.py",
         "backend/test_paths_jax.py",
+        "backend/test_shapes_jax.py",
         "backend/test_trainer_jax.py",
         "test_devices.py",
     ],

@@ -117,6 +117,7 @@ elif _ENGINE == "jax":
     from adversarial.backend.alone import *  # noqa: F403
     from adversarial.backend.events import *  # noqa: F403
     from adversarial.backend.jax import *  # noqa: F403
+    from adversarial.backend.shapes_jax import *  # noqa: F403
     from adversarial.backend.trainer_jax import GameModel as GameModel
 else:
     from adversarial.backend import noise_torch as noise_torch

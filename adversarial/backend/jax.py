@@ -7,15 +7,13 @@ out as a result, and is written outside.
 """
 
 import contextlib
-import itertools
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import keras
-import numpy as np
 
 from adversarial.backend import precision
 from adversarial.backend.captured_jax import captured, now, write_all
@@ -37,13 +35,10 @@ __all__ = [
     "jvp",
     "live",
     "own_gradients",
-    "peek",
     "read",
     "recomputed",
     "repeat",
     "seldom",
-    "specs",
-    "specs_of",
     "switch",
     "values",
     "when",
@@ -331,49 +326,6 @@ def recomputed(
 def exact_moments() -> contextlib.AbstractContextManager[None]:
     """Does nothing: JAX' moments can be differentiated twice."""
     return contextlib.nullcontext()
-
-
-def peek(iterator: Any) -> tuple[Any, Any]:
-    """Looks at what an iterator will give, without losing it.
-
-    Returns:
-        The shapes and dtypes of a batch, and the iterator to go on with.
-    """
-    if not isinstance(iterator, Iterator):
-        return None, iterator
-    first = next(iterator)
-    return specs(first), itertools.chain([first], iterator)
-
-
-def specs(structure: Any) -> Any:
-    """Replaces tensors by their shapes and dtypes; `None` stays `None`."""
-
-    def spec(x: Any) -> Any:
-        if x is None or isinstance(x, jax.ShapeDtypeStruct):
-            return x
-        if not hasattr(x, "dtype"):
-            x = np.asarray(x)
-        dtype = keras.backend.standardize_dtype(x.dtype)
-        return jax.ShapeDtypeStruct(x.shape, dtype)
-
-    return keras.tree.map_structure(spec, structure)
-
-
-def specs_of(function: Callable[[Any], Any], inputs: Any) -> Any:
-    """The shapes and dtypes of what a function makes of its inputs.
-
-    The function is traced, not run.
-    """
-    leaves = keras.tree.flatten(inputs)
-    present = [specs(x) for x in leaves if x is not None]
-
-    def of_present(xs: Sequence[Tensor]) -> Any:
-        given = iter(xs)
-        filled = [None if x is None else next(given) for x in leaves]
-        with captured():
-            return function(keras.tree.pack_sequence_as(inputs, filled))
-
-    return jax.eval_shape(of_present, present)
 
 
 def values(x: Tensor) -> Any:
