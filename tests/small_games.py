@@ -82,5 +82,5 @@ def optimizers() -> list[Any]:
     """One with momentum, and one with a state that depends on the scale."""
     return [
         keras.optimizers.SGD(0.05, momentum=0.5, clipnorm=0.3),
-        keras.optimizers.Adam(0.01, epsilon=1e-3, weight_decay=0.01),
+        keras.optimizers.Adam(0.01, 0.5, 0.75, 1e-3, weight_decay=0.01),
     ]
