@@ -34,6 +34,7 @@ OF_ONE_ENGINE = {
     "jax": ["backend/test_jax.py", "backend/test_trainer_jax.py"],
     "torch": [
         "backend/test_noise_torch.py",
+        "backend/test_scopes_torch.py",
         "backend/test_torch.py",
         "backend/test_trainer_torch.py",
     ],
