@@ -48,6 +48,7 @@ OF_ONE_ENGINE = {
     ],
     "torch": [
         "backend/test_noise_torch.py",
+        "backend/test_scopes_torch.py",
         "backend/test_torch.py",
         "backend/test_trainer_torch.py",
     ],

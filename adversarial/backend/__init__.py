@@ -123,5 +123,6 @@ else:
     from adversarial.backend import noise_torch as noise_torch
     from adversarial.backend.alone import *  # noqa: F403
     from adversarial.backend.events import *  # noqa: F403
+    from adversarial.backend.scopes_torch import *  # noqa: F403
     from adversarial.backend.torch import *  # noqa: F403
     from adversarial.backend.trainer_torch import GameModel as GameModel

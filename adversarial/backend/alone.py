@@ -1,7 +1,7 @@
 """What needs no engine: one replica."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -10,8 +10,11 @@ __all__ = [
     "agreed",
     "apart",
     "distributes",
+    "engine_noise",
     "faults_in_words",
+    "in_precision_of",
     "in_replica",
+    "in_step",
     "is_chief",
     "per_replica",
     "portion",
@@ -110,3 +113,20 @@ def agreed(
 def apart(state: Tensor, sign: int = 1) -> Tensor:
     """Returns the state."""
     return state
+
+
+def in_precision_of(
+    things: Iterable[Any],
+) -> contextlib.AbstractContextManager[None]:
+    """Does nothing: a plain number takes the precision of what is with it."""
+    return contextlib.nullcontext()
+
+
+def in_step() -> bool:
+    """Says whether a step of a game runs at once: compiled ones do not."""
+    return False
+
+
+def engine_noise(seed: int) -> contextlib.AbstractContextManager[None]:
+    """Does nothing: Keras draws nothing from the engine's own state."""
+    return contextlib.nullcontext()

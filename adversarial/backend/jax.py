@@ -25,13 +25,10 @@ __all__ = [
     "compiled",
     "compiles_steps",
     "concrete",
-    "engine_noise",
     "exact_moments",
     "fused",
     "fuses_updates",
     "gradient",
-    "in_precision_of",
-    "in_step",
     "jvp",
     "live",
     "own_gradients",
@@ -337,23 +334,6 @@ def values(x: Tensor) -> Any:
         return keras.ops.convert_to_numpy(x)
     except TypeError:
         return None
-
-
-def in_precision_of(
-    things: Iterable[Any],
-) -> contextlib.AbstractContextManager[None]:
-    """Does nothing: a plain number takes the precision of what is with it."""
-    return contextlib.nullcontext()
-
-
-def in_step() -> bool:
-    """Says whether a step of a game runs at once: compiled ones do not."""
-    return False
-
-
-def engine_noise(seed: int) -> contextlib.AbstractContextManager[None]:
-    """Does nothing: Keras draws nothing from the engine's own state."""
-    return contextlib.nullcontext()
 
 
 def concrete() -> contextlib.AbstractContextManager[None]:

@@ -6,10 +6,8 @@ another derivative, and in what Keras itself trains. A step as a whole, and
 what `compiled` returns, run under `torch.no_grad()`.
 """
 
-import contextlib
-import contextvars
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import keras
@@ -18,20 +16,16 @@ import torch
 
 from adversarial.backend import precision
 from adversarial.backend.scopes import only_shapes
+from adversarial.backend.scopes_torch import in_precision_of
 
 __all__ = [
     "all_finite",
     "apply",
     "compiled",
     "compiles_steps",
-    "concrete",
-    "engine_noise",
-    "exact_moments",
     "fused",
     "fuses_updates",
     "gradient",
-    "in_precision_of",
-    "in_step",
     "jvp",
     "live",
     "own_gradients",
@@ -52,7 +46,6 @@ __all__ = [
 Tensor = Any
 _Result = TypeVar("_Result")
 _Field = Callable[..., Sequence[Tensor | None]]
-_stepping = contextvars.ContextVar("stepping", default=False)
 
 precision.keep_double(lambda: True)
 
@@ -291,11 +284,6 @@ def recomputed(
     return lambda *tensors: with_slopes(body, backward, tensors)
 
 
-def exact_moments() -> contextlib.AbstractContextManager[None]:
-    """Does nothing: PyTorch's moments can be differentiated twice."""
-    return contextlib.nullcontext()
-
-
 def peek(batches: Any) -> tuple[Any, Any]:
     """Looks at what an iterator, or a list, will give, without losing it.
 
@@ -349,49 +337,6 @@ def values(x: Tensor) -> Any:
         return None
 
 
-def in_step() -> bool:
-    """Says whether a step of a game runs that is not there to be debugged.
-
-    Compiled steps of other engines have no numbers; this one has, and should
-    not spend the time on what is asked for at the end of an epoch.
-    """
-    return _stepping.get()
-
-
-@contextlib.contextmanager
-def step(*, debugged: bool) -> Iterator[None]:
-    """A step of a game, or several, of which no graph is kept.
-
-    Args:
-        debugged: Whether the model was compiled with `run_eagerly=True`.
-    """
-    token = _stepping.set(not debugged)
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        _stepping.reset(token)
-
-
-@contextlib.contextmanager
-def engine_noise(seed: int) -> Iterator[None]:
-    """Fixes the random numbers of PyTorch itself, such as those that shuffle.
-
-    What is drawn after it is what would have been drawn without it.
-
-    Args:
-        seed: A whole number.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
-
-
-def concrete() -> contextlib.AbstractContextManager[None]:
-    """Does nothing: all that there is is concrete."""
-    return contextlib.nullcontext()
-
-
 def compiles_steps() -> bool:
     """Says whether `jit_compile=True` compiles a whole step.
 
@@ -405,23 +350,6 @@ def compiles_steps() -> bool:
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns the function, whose results do not remember how they came."""
     return torch.no_grad()(function)  # type: ignore[no-any-return]
-
-
-@contextlib.contextmanager
-def in_precision_of(things: Iterable[Any]) -> Iterator[None]:
-    """Lets plain numbers have double precision if tensors or variables have.
-
-    On PyTorch, Keras' operations round a number such as 0.999 to the precision
-    of `keras.config.floatx`, whatever it is multiplied by.
-    """
-    before = keras.config.floatx()
-    kinds = {keras.backend.standardize_dtype(x.dtype) for x in things}
-    if "float64" in kinds:
-        keras.config.set_floatx("float64")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before)
 
 
 def apply(

@@ -19,7 +19,7 @@ import keras
 import torch
 from keras.src.backend.torch import trainer
 
-from adversarial.backend import torch as engine, trainer_of_data
+from adversarial.backend import scopes_torch, trainer_of_data
 
 Run = Callable[[Any], Any]
 
@@ -56,7 +56,7 @@ class GameModel(trainer_of_data.GameModel):
 
         def run(batches: Iterable[Any]) -> Any:
             logs: Any = {}
-            with engine.step(debugged=self.run_eagerly):
+            with scopes_torch.step(debugged=self.run_eagerly):
                 for batch in self._next_of(batches):
                     logs = step(batch)
             return logs

@@ -243,20 +243,6 @@ def test_looking_at_batches_loses_none():
     assert backend.peek(iter([]))[0] is None
 
 
-def test_noise_of_the_engine_is_fixed_inside_and_as_if_nothing_was():
-    torch.manual_seed(1)
-    expected = [torch.rand(2), torch.rand(2)]
-    torch.manual_seed(1)
-    first = torch.rand(2)
-    inside = []
-    for _ in range(2):
-        with backend.engine_noise(5):
-            inside.append(torch.rand(3))
-    assert torch.equal(*inside)
-    assert torch.equal(first, expected[0])
-    assert torch.equal(torch.rand(2), expected[1])
-
-
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop", "adamw"])
 def test_a_real_step_leaves_a_virtual_one_alive(optimizer, quadratic):
     """In place as it is, it must not touch what is still differentiated."""

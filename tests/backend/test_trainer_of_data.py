@@ -8,7 +8,6 @@ def test_a_game_is_one_of_these_models(bilinear):
     model = bilinear.model()
     assert isinstance(model, trainer_of_data.GameModel)
     assert isinstance(model, adversarial.AdversarialModel)
-    assert model.distribution is None
 
 
 def test_a_step_is_asked_for_by_another_name():
