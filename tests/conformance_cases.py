@@ -109,8 +109,8 @@ def conditional() -> Model:
     generator = keras.Model([z, c], layers.Dense(2)(hidden))
     scores = ours.ProjectionHead(3)([layers.Dense(4, "tanh")(x), c])
     discriminator = keras.Model([x, c], scores)
-    a, b = keras.Input((2,)), keras.Input((2,))
-    label = keras.Input((), dtype="int32")
+    a, b = keras.Input((2,), name="z"), keras.Input((2,), name="x")
+    label = keras.Input((), dtype="int32", name="label")
     outputs = {
         "yfake": discriminator([generator([a, label]), label]),
         "yreal": discriminator([b, label]),

@@ -12,6 +12,7 @@ AGREEMENT = {"float32": 1e-5, "float64": 1e-10}
 """Absolute, of numbers of order 1; relative where they are larger."""
 
 
+@pytest.mark.filterwarnings("ignore:The solver")  # One iteration is enough.
 @pytest.mark.parametrize("precision", AGREEMENT)
 @pytest.mark.parametrize("name", CASES)
 def test_ten_steps_end_where_those_of_tensorflow_do(name, precision):
