@@ -1,13 +1,14 @@
 """Ten steps of all that the package has, and where they lead.
 
-    python tests/conformance_cases.py
+    python tests/conformance_cases.py [part of a name ...]
 
-trains every case in both precisions on TensorFlow and writes the ends to
-`tests/data/conformance.npz`. On another engine a case must end alike: weights,
-data and what is drawn come from NumPy.
+trains every case, or some, in both precisions on TensorFlow and writes the ends
+to `tests/data/conformance.npz`. On another engine a case must end alike:
+weights, data and what is drawn come from NumPy.
 """
 
 import contextlib
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -237,7 +238,7 @@ def of_layers() -> dict[str, Case]:
         ),
     }
     images: dict[str, Callable[[], Any]] = {
-        "adaptive_augment": lambda: AdaptiveAugment(start=0.5, interval=2),
+        "adaptive_augment": lambda: AdaptiveAugment(target=None, start=0.5),
         "diff_augment": DiffAugment,
         "minibatch_standard_deviation": lambda: ours.MinibatchStandardDeviation(
             3
@@ -273,11 +274,13 @@ def of_layers() -> dict[str, Case]:
 def of_optimizers() -> dict[str, Case]:
     """The small GAN with our optimizers, and with Keras'."""
     makers: dict[str, Callable[[], Any]] = {
+        # Keras rounds other numbers than these to float32, on TensorFlow.
+        "AdamW": lambda: keras.optimizers.AdamW(0.01, 0.01, 0.5, 0.75),
         "momentum_adam": lambda: momentum.MomentumAdam(0.01),
         "momentum_sgd": lambda: momentum.MomentumSGD(0.05),
         **{
             name: lambda name=name: getattr(keras.optimizers, name)(0.01)
-            for name in ("RMSprop", "Adagrad", "AdamW", "Nadam", "Lion")
+            for name in ("RMSprop", "Adagrad", "Lion")
         },
     }
     return {
@@ -411,13 +414,16 @@ def end(case: Case, precision: str) -> Any:
 
 
 def main() -> None:
-    """Writes the ends of all cases."""
-    found = {
-        f"{precision} {name}": end(case, precision)
-        for precision in ("float32", "float64")
-        for name, case in cases().items()
-    }
-    np.savez_compressed(ENDS, **found)
+    """Writes the ends of all cases, or of some."""
+    parts, known = sys.argv[1:], cases()
+    precisions = ("float32", "float64")
+    ends = dict(np.load(ENDS)) if parts else {}
+    ends = {k: x for k, x in ends.items() if k.split(" ", 1)[1] in known}
+    for name, case in known.items():
+        if not parts or any(part in name for part in parts):
+            for precision in precisions:
+                ends[f"{precision} {name}"] = end(case, precision)
+    np.savez_compressed(ENDS, **ends)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,10 @@ class GradientReversal(keras.layers.Layer):  # type: ignore[misc]
         self.strength = self.add_weight(
             name="strength",
             shape=(),
-            initializer=keras.initializers.Constant(self._start),
+            # Keras' own `Constant` is rounded to float32 on TensorFlow.
+            initializer=lambda shape, dtype: ops.full(
+                shape, self._start, dtype
+            ),
             trainable=False,
         )
         self.supports_masking = True
