@@ -12,7 +12,12 @@ from adversarial import games, optimizers as o
 
 Array = Any
 # Programs of their own, which set TensorFlow up in another way.
-collect_ignore_glob = ["two_*.py", "replica_cases.py", "data/*.py"]
+collect_ignore_glob = [
+    "two_*.py",
+    "peak_memory.py",
+    "replica_cases.py",
+    "data/*.py",
+]
 
 
 def in_precision(game: games.Quadratic, precision: str) -> games.Quadratic:
