@@ -32,7 +32,8 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 test: $(VENV)/all.stamp ## run the whole suite and the doctests
 	$(PYTEST) $(HEAVY)
 	$(PYTEST) tests/losses tests/penalties tests/layers tests/metrics
-	$(PYTEST) --doctest-modules tests adversarial \
+	$(PYTEST) --doctest-modules --doctest-ignore-import-errors \
+	    tests adversarial \
 	    $(HEAVY:%=--ignore=%) --ignore=tests/losses --ignore=tests/penalties \
 	    --ignore=tests/layers --ignore=tests/metrics
 

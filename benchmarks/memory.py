@@ -1,14 +1,16 @@
-"""The peak memory of a step of every strategy, and of an epoch.
+"""The peak memory of a step of many strategies, and of an epoch.
 
-    python benchmarks/memory.py [--only unrolled_1 ...] [--batch 32]
+    python benchmarks/memory.py [--only unrolled_1 ...]
 
-Each strategy trains the DCGAN in a process of its own (Linux only). After the
-step that traces and compiles, the mark of the largest resident set is set
-back; what it reaches in the steps that follow, less what the process held with
-its modules and data before there was a model, is the memory of the training:
-parameters, optimizers, what a step remembers for its derivatives, and the
-compiled function itself. The result is printed and written as JSON, with the
-environment and the commit.
+Each strategy trains the DCGAN on batches of 32, and those that unroll a small
+dense GAN on batches of 50,000, too: in one what a step remembers is mostly
+parameters and the state of optimizers, in the other what the layers returned.
+Each has a process of its own (Linux only). After the step that traces and
+compiles, the mark of the largest resident set is set back; what it reaches in
+the steps that follow, less what the process held with its modules and data
+before there was a model, is the memory of the training: parameters, optimizers,
+what a step remembers for its derivatives, and the compiled function itself. The
+result is printed and written as JSON, with the environment and the commit.
 """
 
 import argparse
@@ -23,11 +25,17 @@ from typing import Any
 from step_time import HERE, environment
 
 STEPS = 3
+BATCHES = {"dcgan": 32, "dense": 50_000}
 MEGA = 1024.0
 """Kilobytes, which is what Linux counts in."""
 DEPTHS = (1, 4, 16)
+UNROLLED = (
+    *(f"unrolled_{depth}" for depth in DEPTHS),
+    *(f"unrolled_{depth}_again" for depth in DEPTHS),
+    "unrolled_16_constant",
+)
+"""`again` is with `rematerialize=True`, `constant` with `through=False`."""
 NAMES = (
-    "simultaneous",
     "alternating",
     "extra_gradient",
     "extra_gradient_past",
@@ -36,11 +44,22 @@ NAMES = (
     "balanced",
     "consensus",
     "symplectic_gradient_adjustment",
-    *(f"unrolled_{depth}" for depth in DEPTHS),
-    *(f"unrolled_{depth}_again" for depth in DEPTHS),
-    "unrolled_16_constant",
+    *UNROLLED,
 )
-"""`again` is with `rematerialize=True`, `constant` with `through=False`."""
+
+
+def small_dense() -> tuple[Any, Any]:
+    """Networks with few parameters."""
+    import keras
+    from keras import layers
+
+    def network(inputs: int, depth: int, outputs: int) -> Any:
+        hidden = [layers.Dense(64, activation="tanh") for _ in range(depth)]
+        return keras.Sequential(
+            [keras.Input((inputs,)), *hidden, layers.Dense(outputs)]
+        )
+
+    return network(8, 2, 4), network(4, 3, 1)
 
 
 def strategy_of(name: str) -> Any:
@@ -77,7 +96,7 @@ def lower_the_mark() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def measure(name: str, batch: int) -> dict[str, float]:
+def measure(name: str, game: str) -> dict[str, float]:
     """The megabytes of a training, in this process."""
     import keras
     import numpy as np
@@ -86,12 +105,14 @@ def measure(name: str, batch: int) -> dict[str, float]:
     import adversarial
 
     keras.utils.set_random_seed(0)
-    images = np.random.default_rng(0).uniform(size=(STEPS * batch, 28, 28, 1))
+    batch = BATCHES[game]
+    shape = (28, 28, 1) if game == "dcgan" else (4,)
+    images = np.random.default_rng(0).uniform(size=(STEPS * batch, *shape))
     images = images.astype("float32")
     keras.ops.convert_to_tensor(images[:1])
     gc.collect()
     before = status("VmRSS")
-    generator, discriminator = dcgan()
+    generator, discriminator = dcgan() if game == "dcgan" else small_dense()
     model = adversarial.AdversarialModel(
         adversarial.builders.build_gan(generator, discriminator),
         player_params={"generator": generator, "discriminator": discriminator},
@@ -111,11 +132,12 @@ def measure(name: str, batch: int) -> dict[str, float]:
     return found
 
 
-def measure_all(names: list[str], batch: int) -> dict[str, dict[str, float]]:
+def measure_all(names: list[str], game: str) -> dict[str, dict[str, float]]:
     """Runs a process for each."""
+    print(f"{game}, batch {BATCHES[game]}", flush=True)
     found: dict[str, dict[str, float]] = {}
     for name in names:
-        command = [sys.executable, __file__, "--one", name, str(batch)]
+        command = [sys.executable, __file__, "--one", name, game]
         printed = subprocess.run(
             command, check=True, capture_output=True, text=True
         ).stdout
@@ -130,23 +152,25 @@ def measure_all(names: list[str], batch: int) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+")
-    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument(
         "--out", type=Path, default=HERE / "results" / "memory.json"
     )
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(measure(args.one[0], int(args.one[1]))))
+        print(json.dumps(measure(*args.one)))
         return
-    names = list(dict.fromkeys(["simultaneous", *(args.only or NAMES)]))
-    found = measure_all(names, args.batch)
+    wanted = {"dcgan": NAMES, "dense": UNROLLED}
+    found = {}
+    for game, names in wanted.items():
+        chosen = [n for n in names if not args.only or n in args.only]
+        found[game] = measure_all(["simultaneous", *chosen], game)
     if args.only:
         return
     args.out.parent.mkdir(parents=True, exist_ok=True)
     result = {
         "environment": environment(),
-        "batch": args.batch,
+        "batch": BATCHES,
         "megabytes": found,
     }
     args.out.write_text(json.dumps(result, indent=1) + "\n")

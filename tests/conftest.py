@@ -15,10 +15,12 @@ Array = Any
 # Programs of their own, which set TensorFlow up in another way.
 collect_ignore_glob = [
     "two_*.py",
+    "peak_memory.py",
     "replica_cases.py",
     "small_games.py",
     "loss_games.py",
     "conformance_cases.py",
+    "jax_steps.py",
     "data/*.py",
 ]
 ENGINE = keras.backend.backend()

@@ -1,6 +1,9 @@
 """A long training takes no more memory than a short one."""
 
 import gc
+import mmap
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,8 +122,29 @@ def test_what_is_kept_in_each_step_is_seen():
     def train(times):
         for _ in range(times * 100):
             model.train_on_batch(x)
-            kept.append([np.ones(2**13)])
+            # Not from what an allocator has free: pages of its own.
+            pages = mmap.mmap(-1, 2**16)
+            pages.write(bytes(2**16))
+            kept.append([pages])
 
     more, larger = grown(train)
     assert more > OBJECTS
     assert larger > 0.75 * MEGABYTES
+
+
+def peak(depth, rematerialize):
+    """Megabytes that a step takes, in a process of its own."""
+    program = Path(__file__).with_name("peak_memory.py")
+    command = [sys.executable, str(program), str(depth), str(rematerialize)]
+    return float(subprocess.check_output(command, text=True))
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(),
+    reason="the highest resident size is set back in /proc",
+)
+def test_rematerialised_rounds_remember_no_activations():
+    """A round has some 60 megabytes of them, and 50 kilobytes of weights."""
+    more = {again: peak(8, again) - peak(2, again) for again in (0, 1)}
+    assert more[0] > 200
+    assert more[1] < more[0] / 4
