@@ -76,6 +76,28 @@ def check_archive(filepath: str | os.PathLike[str]) -> None:
         raise damaged(path, wrong)
 
 
+def archive_path(path: str | os.PathLike[str], what: str) -> Path:
+    """Returns the path of a file to be saved to, once its ending is checked.
+
+    Args:
+        path: The path.
+        what: What is saved there, at the beginning of a sentence.
+
+    Raises:
+        ValueError: if it does not end in `.keras`.
+    """
+    path = Path(path)
+    if path.suffix != ARCHIVE:
+        raise ValueError(
+            conversation(
+                f"{what} is saved to a `.keras` file.",
+                received=f"{os.fspath(path)!r}.",
+                fix=f"write {os.fspath(path.with_suffix(ARCHIVE))!r}.",
+            )
+        )
+    return path
+
+
 def damaged(filepath: Any, wrong: str) -> OSError:
     """Returns the error for a file that cannot be read."""
     return OSError(

@@ -1,10 +1,17 @@
 import os
 import stat
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from adversarial.files import NEEDED, check_archive, is_local, replaced
+from adversarial.files import (
+    NEEDED,
+    archive_path,
+    check_archive,
+    is_local,
+    replaced,
+)
 
 
 def archive(path, names=NEEDED):
@@ -116,3 +123,14 @@ def test_who_is_not_the_chief_writes_nothing(tmp_path):
         unfinished.write_text("new")
     assert not unfinished.exists() and path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file.keras"]
+
+
+def test_a_model_is_saved_to_a_file_of_keras():
+    assert archive_path("a/b.keras", "It") == Path("a/b.keras")
+    with pytest.raises(ValueError) as caught:
+        archive_path("a/b.h5", "It")
+    assert str(caught.value) == (
+        "It is saved to a `.keras` file.\n"
+        "  Received: 'a/b.h5'.\n"
+        "  Fix: write 'a/b.keras'."
+    )

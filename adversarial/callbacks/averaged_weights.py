@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
 
 from adversarial.errors import conversation
-from adversarial.files import ARCHIVE
+from adversarial.files import archive_path
 
 Values = list[Any]
 
@@ -112,18 +111,11 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self.at_epoch_end = at_epoch_end
-        self.save = None if save is None else Path(save)
+        what = "The averaged model"
+        self.save = None if save is None else archive_path(save, what)
         self.leave = leave
         self._weights: Values | None = None
         self._placed: Values = []
-        if self.save is not None and self.save.suffix != ARCHIVE:
-            raise ValueError(
-                conversation(
-                    "The averaged model is saved to a `.keras` file.",
-                    received=f"{os.fspath(self.save)!r}.",
-                    fix=f"write {os.fspath(self.save.with_suffix(ARCHIVE))!r}.",
-                )
-            )
 
     def set_model(self, model: Any) -> None:
         """Puts back the weights that an interrupt has left out."""

@@ -9,9 +9,7 @@ from typing import Any
 
 import keras
 
-from adversarial.errors import conversation
-
-ENDING = ".keras"
+from adversarial.files import ARCHIVE, archive_path
 
 
 class BestModel:
@@ -46,19 +44,12 @@ class BestModel:
     ) -> None:
         self.monitor = monitor
         self.direction = direction
-        self.path = None if path is None else Path(path)
+        what = "The best model"
+        self.path = None if path is None else archive_path(path, what)
         self.remember = remember
         self.value: float | None = None
         self.step: int | None = None
         self._weights: list[Any] | None = None
-        if self.path is not None and self.path.suffix != ENDING:
-            raise ValueError(
-                conversation(
-                    "The best model is saved to a `.keras` file.",
-                    received=f"{os.fspath(self.path)!r}.",
-                    fix=f"write {os.fspath(self.path.with_suffix(ENDING))!r}.",
-                )
-            )
 
     def resume(self, step: int) -> None:
         """Looks up what was saved, if the training goes on after `step`.
@@ -108,7 +99,7 @@ class BestModel:
     def _save(self, model: keras.Model, value: float, step: int) -> None:
         path = Path(str(self.path))
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".tmp{ENDING}")
+        unfinished = path.with_suffix(f".tmp{ARCHIVE}")
         model.save(unfinished)
         os.replace(unfinished, path)
         # Second, so that what the record says was reached by the model.
