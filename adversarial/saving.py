@@ -15,6 +15,7 @@ import numpy as np
 
 from adversarial.backend import GameModel, is_chief
 from adversarial.backend.graph import record, replay
+from adversarial.backend.portable import portable
 from adversarial.backend.random_state import (
     global_random_state,
     is_random_state,
@@ -235,8 +236,8 @@ class SavedModel(GameModel):
         """Returns the arguments of `compile`, for saving."""
         if not self.compiled:
             return {}
-        config: dict[str, Any] = keras.saving.serialize_keras_object(
-            dict(self._compiled_with)
+        config: dict[str, Any] = portable(
+            keras.saving.serialize_keras_object(dict(self._compiled_with))
         )
         return config
 

@@ -14,6 +14,8 @@ Private parts of Keras that are used here, each pinned by
   and `in_stateless_scope` of `keras.src.backend.common.stateless_scope`.
 - `jax`: `Optimizer._trainable_variables`.
 - `moments`: that Keras calls `tf.nn.moments` by this name.
+- `portable`: that the classes which stand for Keras' optimizers on an engine
+  lie below `keras.src.backend`, and have the names of the public ones.
 - `precision`: `keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE`.
 - `replicas`: `Optimizer._all_reduce_sum_gradients`.
 - `noise_torch`: `keras.src.backend.torch.random.dropout`, called by this name.
@@ -39,7 +41,7 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError(
         conversation(
-            f"Keras is set to the backend '{error.name}', which is not here.",
+            f"Keras wants the backend '{error.name}', which is not here.",
             fix=f"`pip install 'adversarial[{error.name}]'`, or set the "
             "environment variable KERAS_BACKEND to another of 'tensorflow', "
             "'jax' and 'torch'.",

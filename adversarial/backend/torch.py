@@ -284,17 +284,17 @@ def recomputed(
     return lambda *tensors: with_slopes(body, backward, tensors)
 
 
-def peek(batches: Any) -> tuple[Any, Any]:
+def peek(iterator: Any) -> tuple[Any, Any]:
     """Looks at what an iterator, or a list, will give, without losing it.
 
     Returns:
         The shapes and dtypes of a batch, and the batches to go on with.
     """
-    batches = iter(batches)
-    first = next(batches, None)
+    iterator = iter(iterator)
+    first = next(iterator, None)
     if first is None:
-        return None, batches
-    return specs(first), itertools.chain([first], batches)
+        return None, iterator
+    return specs(first), itertools.chain([first], iterator)
 
 
 def specs(structure: Any) -> Any:

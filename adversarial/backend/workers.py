@@ -21,60 +21,63 @@ import tensorflow as tf
 from adversarial.backend import trainer_of_data
 
 
-def several_workers(strategy: Any = None) -> bool:
+def several_workers(distribution: Any = None) -> bool:
     """Says whether replicas of other machines take part.
 
     Args:
-        strategy: The strategy of `tf.distribute`; `None` is the present one.
+        distribution: The strategy of `tf.distribute`; the present one if it
+            is `None`.
     """
-    strategy = strategy or tf.distribute.get_strategy()
-    replicas = strategy.num_replicas_in_sync
+    distribution = distribution or tf.distribute.get_strategy()
+    replicas = distribution.num_replicas_in_sync
     # The strategy of a single replica has no devices to count.
-    several = replicas > 1 and replicas > len(strategy.extended.worker_devices)
+    several = replicas > 1 and replicas > len(
+        distribution.extended.worker_devices
+    )
     return bool(several)
 
 
-def distributes(strategy: Any) -> bool:
+def distributes(distribution: Any) -> bool:
     """Says whether this deals batches to replicas, to a single one, too.
 
     Args:
-        strategy: The strategy of `tf.distribute`.
+        distribution: The strategy of `tf.distribute`.
     """
-    with strategy.scope():
+    with distribution.scope():
         return bool(tf.distribute.has_strategy())
 
 
-def is_chief(strategy: Any) -> bool:
+def is_chief(distribution: Any) -> bool:
     """Says whether this process is the one of all workers that writes files.
 
     Args:
-        strategy: The strategy of `tf.distribute`.
+        distribution: The strategy of `tf.distribute`.
     """
-    if not several_workers(strategy):
+    if not several_workers(distribution):
         return True
-    cluster = strategy.cluster_resolver
+    cluster = distribution.cluster_resolver
     if "chief" in cluster.cluster_spec().jobs:
         return bool(cluster.task_type == "chief")
     return bool(cluster.task_type == "worker" and cluster.task_id == 0)
 
 
-def said_by_all(strategy: Any, numbers: Sequence[int]) -> list[list[int]]:
+def said_by_all(distribution: Any, numbers: Sequence[int]) -> list[list[int]]:
     """Waits for all workers, and tells each what all of them say.
 
     Args:
-        strategy: The strategy of `tf.distribute`.
+        distribution: The strategy of `tf.distribute`.
         numbers: Whole numbers, as many in every worker, and not none.
 
     Returns:
         The numbers of each replica.
     """
-    if not several_workers(strategy):
+    if not several_workers(distribution):
         return [list(numbers)]
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def gather() -> Any:
-        own = strategy.run(lambda: tf.constant([numbers], tf.int64))
-        return strategy.gather(own, axis=0)
+        own = distribution.run(lambda: tf.constant([numbers], tf.int64))
+        return distribution.gather(own, axis=0)
 
     return gather().numpy().tolist()  # type: ignore[no-any-return]
 

@@ -210,3 +210,12 @@ def test_fit_takes_the_state_from_variables_that_have_it():
     assert model.seen == [(True, False)] * 3
     (kernel,) = model.get_weights()
     assert kernel[0, 0] == 0.0  # Not what the step returned, 1.0.
+
+
+def test_engines_name_their_optimizers_as_they_are_known_to_all():
+    """backend/portable.py: by the public name, at a place of their own."""
+    made = keras.optimizers.SGD(0.5)
+    config = keras.saving.serialize_keras_object(made)
+    assert config["class_name"] == "SGD"
+    own = config["module"].startswith("keras.src.backend.torch.")
+    assert own == (keras.backend.backend() == "torch")
