@@ -18,9 +18,10 @@ def refusal_of_labels(given: Any, labels: Tensor, scores: Tensor) -> Tensor:
     """Returns 0, or NaN if a label does not number a class.
 
     Engines differ in what they do with such a label: TensorFlow raises on a
-    processor and not on a graphics card, JAX takes it for no class at all. Where
-    the labels have values it is an error on all of them; a compiled step cannot
-    raise, so what is returned is added to the loss, and the step is refused.
+    processor and not on a graphics card, JAX takes it for no class at all.
+    Where the labels have values it is an error on all of them; a compiled step
+    cannot raise, so what is returned is added to the loss, and the step is
+    refused.
 
     Args:
         given: The loss that reads the labels, as `compile` was given it.
