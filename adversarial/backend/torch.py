@@ -329,7 +329,8 @@ def values(x: Tensor) -> Any:
 
     That is where shapes are found with made-up numbers, or without any.
     """
-    if only_shapes() or (torch.is_tensor(x) and x.is_meta):
+    traced = torch.compiler.is_compiling()
+    if traced or only_shapes() or (torch.is_tensor(x) and x.is_meta):
         return None
     try:
         return keras.ops.convert_to_numpy(x)
