@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from adversarial import backend
+from adversarial.backend.tracing import jit_of_traced_steps
 
 ENGINE = keras.backend.backend()
 Shapes = Sequence[tuple[tuple[int | None, ...], str]]
@@ -21,7 +22,7 @@ JITS = [
     *([pytest.param(True, id="xla")] if COMPILES else []),
 ]
 """What `jit_compile` may be; on JAX `False` runs eagerly, as other tests do."""
-TRACED = ENGINE == "jax"
+TRACED = jit_of_traced_steps()
 """What `jit_compile` is where a step shall be traced, whoever compiles it.
 
 JAX traces for XLA or not at all, and long games are slow then.

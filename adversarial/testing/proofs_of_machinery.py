@@ -53,7 +53,7 @@ def xla(subject: Subject) -> str:
         found = subject.first_points(subject.xla)
     except Exception as reason:
         raise Refuted(
-            "TensorFlow cannot compile the step with XLA "
+            "The engine cannot compile the step with XLA "
             f"(`jit_compile=True`): {first_line(reason)}"
         ) from reason
     model = subject.model(subject.few, run_eagerly=True)
