@@ -19,7 +19,6 @@ from adversarial.backend.scopes import only_shapes
 from adversarial.backend.scopes_torch import in_precision_of
 
 __all__ = [
-    "all_finite",
     "apply",
     "compiled",
     "compiles_steps",
@@ -194,12 +193,6 @@ def seldom(
         New tensors, also where `rest` returns some that were there before.
     """
     return do() if bool(due) else [t.clone() for t in rest()]
-
-
-def all_finite(tensors: Sequence[Tensor | None]) -> Tensor:
-    """Says whether all entries are finite: a boolean scalar."""
-    flags = [torch.isfinite(t).all() for t in tensors if t is not None]
-    return torch.stack(flags).all() if flags else torch.tensor(True)
 
 
 def fused(function: Callable[..., _Result]) -> Callable[..., _Result]:

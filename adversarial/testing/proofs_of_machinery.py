@@ -66,7 +66,7 @@ def xla(subject: Subject) -> str:
         found = subject.first_points(subject.xla)
     except Exception as reason:
         raise Refuted(
-            "the step cannot be compiled by XLA "
+            "The engine cannot compile the step with XLA "
             f"(`jit_compile=True`): {first_line(reason)}"
         ) from reason
     model = subject.model(subject.few, run_eagerly=True)
