@@ -21,8 +21,9 @@ class GameDivergedError(ArithmeticError):
             divergence(
                 self.players,
                 step,
-                fix="look for NaN in the batch, and for targets or weights of "
-                "fewer rows than `x`; lower the learning rates; or "
+                fix="look for NaN in the batch, for labels that number no "
+                "class, and for targets or weights of fewer rows than `x`; "
+                "lower the learning rates; or "
                 'compile with `on_nonfinite="warn"` to skip such steps, or '
                 '`"rollback"` to go back to an earlier state.',
             )

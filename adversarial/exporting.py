@@ -33,6 +33,9 @@ def input_signature(players: Players) -> list[Any]:
     return [keras.tree.map_structure(_spec, structures[0])]
 
 
+_CANNOT_DRAW = {"onnx": "An ONNX file", "torch": "A program of PyTorch"}
+
+
 def check_format(players: Players, format: str) -> None:
     """Refuses a format that cannot hold the networks.
 
@@ -41,19 +44,20 @@ def check_format(players: Players, format: str) -> None:
         format: That of the export.
 
     Raises:
-        ValueError: for latents that are drawn inside an ONNX file: it would
-            be written, and could not be read.
+        ValueError: for latents that are drawn inside an ONNX file, which
+            would be written, and could not be read, or inside a program of
+            PyTorch, which could not be made.
     """
     latents = {layer.name for n in players.networks for layer in _latents_in(n)}
-    if format == "onnx" and latents:
+    if format in _CANNOT_DRAW and latents:
         raise ValueError(
             conversation(
-                "An ONNX file cannot draw latents.",
+                f"{_CANNOT_DRAW[format]} cannot draw latents.",
                 received="a game that draws them in "
                 f"{quoted(sorted(latents))}.",
                 fix="export the generator, whose input they are: "
-                '`generator.export(path, format="onnx")`; or build the game '
-                "with `latent=False`.",
+                f'`generator.export(path, format="{format}")`; or build the '
+                "game with `latent=False`.",
             )
         )
 

@@ -11,6 +11,7 @@ from keras import ops
 
 from adversarial import backend
 from adversarial.errors import conversation
+from adversarial.label_range import refusal_of_labels
 from adversarial.registry import snake_case
 from adversarial.same_rows import unless_rows_differ
 
@@ -106,14 +107,24 @@ class Objective(keras.Model):  # type: ignore[misc]
 
         Where sizes are not known before a step runs, targets or weights with
         another number of rows than the outputs make the loss NaN, so that the
-        step is refused instead of learning from rows that were broadcast.
+        step is refused instead of learning from rows that were broadcast. So
+        does a label that is no number of a class, in a compiled step.
 
         Raises:
             ValueError: if a target is missing or does not have the shape of
-                its output, or if weights do not fit.
+                its output, if weights do not fit, or if a label whose value is
+                known is no number of a class.
         """
         self._check(targets, outputs, weights)
-        loss = self._loss_of(targets, outputs, weights)
+        # Asked before the engine, some of which fail in words of their own.
+        refusals = [
+            refusal_of_labels(given, y, y_pred)
+            for given, y, y_pred in zip(
+                self.given_losses or [], targets or [], outputs, strict=False
+            )
+            if y is not None and _kind(given) in SPARSE
+        ]
+        loss = sum(refusals, start=self._loss_of(targets, outputs, weights))
         parts = [targets, *([] if weights is None else [weights])]
         judged = [
             x

@@ -164,7 +164,7 @@ class SavedModel(GameModel):
 
         Raises:
             ValueError: if the shapes of the inputs are not known, or if an
-                ONNX file would have to draw latents.
+                ONNX file or a program of PyTorch would have to draw latents.
         """
         check_format(self.players, format)
         if input_signature is None:

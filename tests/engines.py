@@ -12,15 +12,21 @@ import pytest
 from PIL import Image
 
 from adversarial import backend
+from adversarial.backend.tracing import jit_of_traced_steps
 
 ENGINE = keras.backend.backend()
 Shapes = Sequence[tuple[tuple[int | None, ...], str]]
 COMPILES = backend.compiles_steps()
 JITS = [
-    pytest.param(False, id="graph"),
+    *([] if ENGINE == "jax" else [pytest.param(False, id="graph")]),
     *([pytest.param(True, id="xla")] if COMPILES else []),
 ]
-"""What `jit_compile` may be."""
+"""What `jit_compile` may be; on JAX `False` runs eagerly, as other tests do."""
+TRACED = jit_of_traced_steps()
+"""What `jit_compile` is where a step shall be traced, whoever compiles it.
+
+JAX traces for XLA or not at all, and long games are slow then.
+"""
 
 
 def only(engine: str, reason: str) -> Any:

@@ -13,7 +13,6 @@ AGREEMENT = {"float32": 1e-5, "float64": 1e-10}
 
 
 @pytest.mark.filterwarnings("ignore:The solver")  # One iteration is enough.
-@pytest.mark.filterwarnings("ignore:jax.nn.one_hot:DeprecationWarning")
 @pytest.mark.parametrize("precision", AGREEMENT)
 @pytest.mark.parametrize("name", CASES)
 def test_ten_steps_end_where_those_of_tensorflow_do(name, precision):

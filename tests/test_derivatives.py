@@ -180,12 +180,15 @@ def test_products_are_right_through_batch_normalisation(
 
     def products(game):
         xi = game.field()
-        h = 1e-6
-        ahead, behind = (
-            game.field(game.point + s * h * xi) for s in (1.0, -1.0)
+        h = 1e-5
+        wide, narrow = (
+            game.field(game.point + s * xi) - game.field(game.point - s * xi)
+            for s in (2 * h, h)
         )
+        # What is left is h^4 of a fifth derivative: each engine draws other
+        # weights, of which some leave almost no variance to divide by.
         return [
-            *(game.jvp(xi) - (ahead - behind) / (2 * h)).flatten(),
+            *(game.jvp(xi) - (8 * narrow - wide) / (12 * h)).flatten(),
             game.vjp(xi).dot(xi) - xi.dot(game.jvp(xi)),
         ]
 
@@ -199,4 +202,4 @@ def test_products_are_right_through_batch_normalisation(
     x = np.random.default_rng(0).normal(size=(8, 3))
     model.train_on_batch(x, adversarial.builders.gan_targets(8))
     differences = np.concatenate([np.ravel(x) for x in strategy.found])
-    np.testing.assert_allclose(differences, 0, atol=1e-8)
+    np.testing.assert_allclose(differences, 0, atol=1e-9)

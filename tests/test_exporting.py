@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from engines import COMPILES, ENGINE, array, only
 
 from adversarial import (
     AdversarialModel,
@@ -24,6 +25,9 @@ SAME = {"rtol": 1e-5, "atol": 1e-6}
 """Float32: `predict` and the export fuse operations differently."""
 HALF = {"rtol": 2e-3, "atol": 2e-3}
 """A few roundings of float16."""
+SAVED_MODEL = only("tensorflow", "A SavedModel is a graph of TensorFlow.")
+FORMAT = "torch" if ENGINE == "torch" else "tf_saved_model"
+FILE = "model.pt2" if ENGINE == "torch" else "model"
 DRAWS = 4000
 FAR = 5 / DRAWS**0.5
 """Five standard errors of the mean of so many normal numbers."""
@@ -113,13 +117,14 @@ def in_half_precision():
         keras.config.set_dtype_policy("float32")
 
 
+PENALIZED = "whole_game_with_a_penalty"
 GAMES = {
     "generator": lambda: generator_of(run_eagerly=True),
-    "generator_after_xla": lambda: generator_of(jit_compile=True),
+    "generator_after_xla": lambda: generator_of(jit_compile=COMPILES),
     "generator_beside_a_penalty": lambda: generator_of(penalty=True),
     "generator_in_half_precision": in_half_precision,
     "whole_game": lambda: (trained(run_eagerly=True)[0], [Z, X]),
-    "whole_game_with_a_penalty": lambda: (
+    PENALIZED: lambda: (
         trained(penalty=True, run_eagerly=True)[0],
         [Z, X],
     ),
@@ -172,6 +177,7 @@ def sampled(tmp_path_factory):
     return wanted, found, draws
 
 
+@SAVED_MODEL
 @pytest.mark.parametrize("name", [*OURS, *GAMES, "averaged"])
 def test_an_export_gives_the_numbers_of_predict_without_this_package(
     sampled, name
@@ -193,6 +199,7 @@ def test_every_layer_is_exported_here():
     assert public - RANDOM - {"ImageAugmentation", "Augmented"} == set(OURS)
 
 
+@SAVED_MODEL
 def test_exported_latents_are_normal_and_new_in_every_call(sampled):
     first, second = sampled[2]
     assert first.shape == (DRAWS, 2)
@@ -234,18 +241,47 @@ def test_a_network_without_known_inputs_asks_for_their_shapes(tmp_path):
     network(X)
     model = AdversarialModel(network, player_params={"p": network})
     with pytest.raises(ValueError, match="Fix: pass `input_signature="):
-        model.export(tmp_path / "model")
+        model.export(tmp_path / FILE, format=FORMAT)
+    if ENGINE == "jax":  # What it would write is a graph of TensorFlow.
+        return
     model.export(
-        tmp_path / "model",
+        tmp_path / FILE,
+        format=FORMAT,
         verbose=False,
         input_signature=[keras.InputSpec(shape=(None, 2), dtype="float32")],
     )
 
 
-def test_an_onnx_file_that_could_not_be_read_is_not_written(tmp_path):
+@only("torch", "The format is its own.")
+# PyTorch traces no slopes, of which a penalty is made.
+@pytest.mark.parametrize("name", sorted({*OURS, *GAMES} - {PENALIZED}))
+def test_a_program_of_pytorch_gives_the_numbers_of_predict(tmp_path, name):
+    import torch
+
+    model, data = {**OURS, **GAMES}[name]()
+    given = data if len(data) > 1 else data[0]
+    wanted = keras.tree.flatten(model.predict(given, verbose=0))
+    path = tmp_path / FILE
+    rows = keras.tree.map_structure(
+        lambda x: keras.InputSpec(shape=x.shape, dtype=str(x.dtype)), [given]
+    )
+    model.export(path, format=FORMAT, verbose=False, input_signature=rows)
+    program = torch.export.load(path).module()
+    found = program(keras.tree.map_structure(torch.tensor, given))
+    for a, b in zip(wanted, keras.tree.flatten(found), strict=True):
+        np.testing.assert_allclose(array(b), a, **SAME)
+
+
+@pytest.mark.parametrize(
+    ("format", "what"),
+    [("onnx", "An ONNX file"), ("torch", "A program of PyTorch")],
+)
+def test_a_file_that_could_not_draw_latents_is_not_written(
+    tmp_path, format, what
+):
     model, _ = trained(latent=None, run_eagerly=True)
-    with pytest.raises(ValueError, match="export the generator"):
-        model.export(tmp_path / "model.onnx", format="onnx")
+    with pytest.raises(ValueError, match=f"{what}(.|\n)*export the generator"):
+        model.export(tmp_path / "model", format=format)
     assert not list(tmp_path.iterdir())
 
 

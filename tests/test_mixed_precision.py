@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import COMPILES
 from keras import layers, ops
 
 import adversarial
@@ -32,12 +33,31 @@ class Chase(AdversarialLoss):
         return {"a": self.size * first, "b": self.size * (ops.sin(b) - b) * a}
 
 
+@keras.saving.register_keras_serializable(package=__name__)
+class Drawn(keras.initializers.Initializer):
+    """Weights that are the same on every engine.
+
+    With some, the systems that strategies solve are close to singular, and
+    half precision goes another way.
+    """
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        drawn = np.random.default_rng(self.seed).normal(size=shape)
+        return ops.cast(drawn * (2 / sum(shape)) ** 0.5, "float32")
+
+    def get_config(self):
+        return {"seed": self.seed}
+
+
 def network(policy):
     """Two players of two layers each, the same for every policy."""
     x = keras.Input((3,))
     outputs, owned = {}, {}
     for number, name in enumerate("ab"):
-        seeds = (keras.initializers.GlorotNormal(number + k) for k in (0, 7))
+        seeds = (Drawn(number + k) for k in (0, 7))
         first, second = (
             layers.Dense(n, act, kernel_initializer=s, dtype=policy)
             for n, act, s in zip((8, 1), ("tanh", None), seeds, strict=True)
@@ -181,6 +201,7 @@ def test_every_strategy_trains_as_in_single_precision(name):
                 assert float(x.dynamic_scale.numpy()) == 2.0**10
 
 
+@pytest.mark.skipif(not COMPILES, reason="This engine compiles no steps.")
 def test_a_compiled_step_is_the_same():
     eager, _ = moved("mixed_float16", "consensus", run_eagerly=True)
     found, _ = moved("mixed_float16", "consensus", jit_compile=True)
@@ -191,11 +212,11 @@ def penalised(policy, penalty):
     """A critic of eight features that pays for its slope."""
     x = keras.Input((3,))
     inner = [
-        layers.Dense(n, act, kernel_initializer=seeded(n), dtype=policy)
+        layers.Dense(n, act, kernel_initializer=Drawn(n), dtype=policy)
         for n, act in ((8, "tanh"), (1, None))
     ]
     critic = keras.Sequential([keras.Input((3,)), *inner])
-    generator = layers.Dense(3, kernel_initializer=seeded(3), dtype=policy)
+    generator = layers.Dense(3, kernel_initializer=Drawn(3), dtype=policy)
     y = ops.cast(critic(x) - critic(generator(x)), "float32")
     if penalty is GradientPenalty:
         pay = GradientPenalty(critic, seed=1)([x, generator(x)])
@@ -205,10 +226,6 @@ def penalised(policy, penalty):
         keras.Model(x, {"score": y, "pay": pay}),
         player_params={"a": generator, "b": critic},
     )
-
-
-def seeded(n):
-    return keras.initializers.GlorotNormal(n)
 
 
 class Paid(AdversarialLoss):

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import ENGINE, only
+from engines import COMPILES, ENGINE, only
 from keras import layers
 
 import adversarial
@@ -545,6 +545,7 @@ def test_keras_callbacks_see_the_players_logs(small_gan, tmp_path):
     keras.saving.load_model(tmp_path / "best.keras").train_on_batch(x, y)
 
 
+@pytest.mark.skipif(not COMPILES, reason="This engine compiles no steps.")
 def test_xla_plays_the_same_game(quadratic):
     game = quadratic([2, 3])
     ends = []

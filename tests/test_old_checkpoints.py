@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from engines import ENGINE
 
 import adversarial
 
@@ -33,4 +34,6 @@ def test_a_checkpoint_is_read_as_it_was_and_trains_on(name):
     np.testing.assert_allclose(found["real"], expected["real"], **MOVED)
     for a, b in zip(found["logs"], expected["logs"], strict=True):
         assert list(a) == list(b)
-        np.testing.assert_allclose([*a.values()], [*b.values()], **MOVED)
+        assert np.isfinite([*a.values()]).all()
+        if ENGINE == "tensorflow":  # Others draw other latents and noise.
+            np.testing.assert_allclose([*a.values()], [*b.values()], **MOVED)

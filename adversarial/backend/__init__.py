@@ -23,7 +23,8 @@ Private parts of Keras that are used here, each pinned by
   state, and `keras.src.random.seed_generator.global_seed_generator`.
 - `trainer_jax`: `Variable._value`, `Trainer._jax_state_synced`, and that a
   train function takes and returns the variables in four parts.
-- `scopes`: `keras.src.backend.common.symbolic_scope.in_symbolic_scope`.
+- `scopes`: `in_symbolic_scope` and `in_stateless_scope` of
+  `keras.src.backend.common.symbolic_scope` and `stateless_scope`.
 - `trainer_torch`: that Keras' trainer for PyTorch draws from what is called
   `TorchEpochIterator`, with `_epoch_iterator` and `catch_stop_iteration`, and
   calls `train_function`, `test_function`, `predict_function` with batches.

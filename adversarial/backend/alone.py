@@ -1,13 +1,15 @@
-"""What needs no engine: one replica."""
+"""What needs no engine: one replica, and whether numbers are finite."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 __all__ = [
     "agreed",
+    "all_finite",
     "apart",
     "distributes",
     "engine_noise",
@@ -29,6 +31,19 @@ __all__ = [
 ]
 
 Tensor = Any
+
+
+def all_finite(tensors: Sequence[Tensor | None]) -> Tensor:
+    """Says whether all entries are finite: a boolean scalar.
+
+    Entries whose squares overflow, in float32 at least, count as not finite.
+    """
+    flags = [
+        ops.isfinite(ops.sum(ops.square(_wide(t))))
+        for t in tensors
+        if t is not None
+    ]
+    return ops.all(ops.stack(flags)) if flags else ops.convert_to_tensor(True)
 
 
 def replicas() -> int:
@@ -130,3 +145,8 @@ def in_step() -> bool:
 def engine_noise(seed: int) -> contextlib.AbstractContextManager[None]:
     """Does nothing: Keras draws nothing from the engine's own state."""
     return contextlib.nullcontext()
+
+
+def _wide(x: Tensor) -> Tensor:
+    """A tensor of a precision that holds the squares of half precision."""
+    return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))

@@ -20,7 +20,6 @@ from adversarial.backend.captured_jax import captured, now, write_all
 from adversarial.backend.paths_jax import only_reached, reached
 
 __all__ = [
-    "all_finite",
     "apply",
     "compiled",
     "compiles_steps",
@@ -202,12 +201,6 @@ def seldom(
         New tensors, also where `rest` returns some that were there before.
     """
     return switch(jnp.asarray(due, "int32"), [rest, do])
-
-
-def all_finite(tensors: Sequence[Tensor | None]) -> Tensor:
-    """Says whether all entries are finite: a boolean scalar."""
-    flags = [jnp.all(jnp.isfinite(t)) for t in tensors if t is not None]
-    return jnp.all(jnp.stack(flags)) if flags else jnp.asarray(True)
 
 
 def fused(function: Callable[..., _Result]) -> Callable[..., _Result]:

@@ -19,7 +19,6 @@ from adversarial.backend.scopes import only_shapes
 from adversarial.backend.scopes_torch import in_precision_of
 
 __all__ = [
-    "all_finite",
     "apply",
     "compiled",
     "compiles_steps",
@@ -196,12 +195,6 @@ def seldom(
     return do() if bool(due) else [t.clone() for t in rest()]
 
 
-def all_finite(tensors: Sequence[Tensor | None]) -> Tensor:
-    """Says whether all entries are finite: a boolean scalar."""
-    flags = [torch.isfinite(t).all() for t in tensors if t is not None]
-    return torch.stack(flags).all() if flags else torch.tensor(True)
-
-
 def fused(function: Callable[..., _Result]) -> Callable[..., _Result]:
     """Returns the function."""
     return function
@@ -329,7 +322,8 @@ def values(x: Tensor) -> Any:
 
     That is where shapes are found with made-up numbers, or without any.
     """
-    if only_shapes() or (torch.is_tensor(x) and x.is_meta):
+    traced = torch.compiler.is_compiling()
+    if traced or only_shapes() or (torch.is_tensor(x) and x.is_meta):
         return None
     try:
         return keras.ops.convert_to_numpy(x)

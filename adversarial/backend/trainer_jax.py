@@ -47,7 +47,7 @@ class GameModel(trainer_of_data.GameModel):
         def call(iterator: Any) -> Any:
             parts = self._parts(counts[-1])
             logs, state = function(_distinct(_values(parts)), iterator)
-            _put(parts, state)
+            _put(parts, _distinct(state))
             return logs
 
         wrapped = wrap(call)
@@ -96,8 +96,12 @@ def _values(parts: Iterable[Iterable[keras.Variable]]) -> tuple[list[Any], ...]:
     return tuple([v._value for v in part] for part in parts)
 
 
-def _distinct(state: tuple[list[Any], ...]) -> tuple[list[Any], ...]:
-    """Copies what is there twice: a step may use up an array only once."""
+def _distinct(state: Iterable[Iterable[Any]]) -> tuple[list[Any], ...]:
+    """Copies what is there twice: a step may use up an array only once.
+
+    What is run eagerly leaves one array in two variables, of which Keras'
+    `predict` of a network may use up one.
+    """
     seen: set[int] = set()
 
     def own(x: Any) -> Any:

@@ -265,18 +265,25 @@ class _PassingOver:
         self.model = model
         self.batches = batches
         self.earlier = earlier
-        self.train: Callable[[Any], Any] = model.train_function
+        self.train = model.train_function
+        self.passed = model.around(self.train, self._wrapped)
 
-    def __call__(self, iterator: Any) -> Any:
-        self._draw(iterator, self.earlier)
-        self.earlier = 0
-        if not self.batches:
-            self.model.train_function = self.train
-            return self.train(iterator)
-        count = min(self.batches, self.model.steps_per_execution)
-        self._draw(iterator, count)
-        self.batches -= count
-        return self.model.get_metrics_result()
+    def __call__(self, *given: Any) -> Any:
+        return self.passed(*given)
+
+    def _wrapped(self, train: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def passed(iterator: Any) -> Any:
+            self._draw(iterator, self.earlier)
+            self.earlier = 0
+            if not self.batches:
+                self.model.train_function = self.train
+                return train(iterator)
+            count = min(self.batches, self.model.steps_per_execution)
+            self._draw(iterator, count)
+            self.batches -= count
+            return self.model.get_metrics_result()
+
+        return passed
 
     @staticmethod
     def _draw(iterator: Any, count: int) -> None:

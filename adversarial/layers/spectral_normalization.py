@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from adversarial import backend
+from adversarial.backend.scopes import in_scope
 from adversarial.errors import conversation
 from adversarial.layers.positive import positive, positive_whole
 from adversarial.layers.reparametrized import Reparametrized
@@ -165,7 +166,9 @@ class SpectralNormalization(Reparametrized):
         one wrote, with the very same kernel: then the update has been made.
         """
         kernel, u = self.kernel.value, self.u.value
-        if u is self._written_u() and kernel is self._seen_kernel():
+        # Outside of one, JAX gives what was written as long as it stands.
+        same = u is self._written_u() and kernel is self._seen_kernel()
+        if same and in_scope():
             return u
         start = ops.cast(backend.read(self.u), matrix.dtype)
         u = self.u.assign(self._iterate(matrix, start, self.power_iterations))

@@ -122,7 +122,8 @@ class Averaging(AdversarialOptimizer):
     def _place(self, point: Joint) -> None:
         for name, block in self._owned.value.items():
             for variable, value in zip(block, point[name], strict=True):
-                variable.assign(value)
+                # A copy: JAX uses up what a variable holds.
+                variable.assign(ops.copy(value))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -96,7 +96,7 @@ def check_strategy(
     - `one_player`: one player alone moves, or as `alone_as_fit` claims, is
       trained as Keras' `fit` does;
     - `eager`, `xla`: the compiled step, run eagerly and by XLA, is the same;
-    - `tracing`: the step is traced once;
+    - `tracing`: the step is traced once (PyTorch traces and compiles none);
     - `evaluations`, `order`: `field_evaluations` and `order` are as declared;
     - `losses`: the reported losses are those before the step;
     - `precisions`, `slots`: runs in float32, float64 and mixed precisions are

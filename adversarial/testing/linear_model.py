@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from adversarial.backend.tracing import jit_of_traced_steps
 from adversarial.game import Game
 from adversarial.losses import AdversarialLoss
 from adversarial.model import AdversarialModel
@@ -122,7 +123,7 @@ class LinearModel:
             step(game)
 
         self.strategy.step = counted  # type: ignore[method-assign]
-        self._fresh = [(v, v.numpy()) for v in self.strategy.variables]
+        self._fresh = [(v, np.array(v)) for v in self.strategy.variables]
 
     @property
     def theta(self) -> Array:
@@ -207,7 +208,7 @@ def linear_model(
     outputs = [layer(one) for layer in layers.values()]
     model = AdversarialModel(keras.Model(one, outputs), player_params=layers)
     rates = {name: optimizer(0.1) for name in layers}
-    kwargs = {"jit_compile": False, **kwargs}
+    kwargs = {"jit_compile": jit_of_traced_steps(), **kwargs}
     model.compile(strategy, rates, LinearLoss(), **kwargs)
     return LinearModel(model)
 

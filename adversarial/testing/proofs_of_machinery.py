@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from adversarial import backend
 from adversarial.errors import quoted
 from adversarial.testing.linear_game import Array, LinearGame
 from adversarial.testing.linear_model import (
@@ -19,7 +20,12 @@ from adversarial.testing.linear_model import (
     precision,
 )
 from adversarial.testing.proofs_of_rules import off
-from adversarial.testing.report import Refuted, first_line, listed
+from adversarial.testing.report import (
+    NotApplicable,
+    Refuted,
+    first_line,
+    listed,
+)
 from adversarial.testing.small_models import SmallModel
 from adversarial.testing.subject import MIXED, Subject, memory_of
 
@@ -32,6 +38,12 @@ NET_STEPS = 10
 
 OVERFLOW = 1e200
 """Its square is infinite."""
+
+
+def _needs_compiled_steps() -> None:
+    if not backend.compiles_steps():
+        engine = keras.backend.backend()
+        raise NotApplicable(f"the engine '{engine}' compiles no steps.")
 
 
 def eager(subject: Subject) -> str:
@@ -49,11 +61,12 @@ def eager(subject: Subject) -> str:
 
 def xla(subject: Subject) -> str:
     """The step compiled by XLA equals the eager one."""
+    _needs_compiled_steps()
     try:
         found = subject.first_points(subject.xla)
     except Exception as reason:
         raise Refuted(
-            "TensorFlow cannot compile the step with XLA "
+            "The engine cannot compile the step with XLA "
             f"(`jit_compile=True`): {first_line(reason)}"
         ) from reason
     model = subject.model(subject.few, run_eagerly=True)
@@ -68,6 +81,7 @@ def xla(subject: Subject) -> str:
 
 def tracing(subject: Subject) -> str:
     """The step is traced once."""
+    _needs_compiled_steps()
     model = subject.graph
     for seed in range(2):
         n = subject.many

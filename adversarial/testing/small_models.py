@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from adversarial.backend.tracing import jit_of_traced_steps
 from adversarial.builders import build_gan
 from adversarial.layers import NormalLatent
 from adversarial.losses import AdversarialLoss
@@ -215,5 +216,6 @@ def _compile(
     loss: AdversarialLoss,
     kwargs: dict[str, Any],
 ) -> None:
-    kwargs = {"jit_compile": False, "on_nonfinite": "warn", **kwargs}
+    jit = jit_of_traced_steps()
+    kwargs = {"jit_compile": jit, "on_nonfinite": "warn", **kwargs}
     model.compile(strategy, optimizers, loss, **kwargs)

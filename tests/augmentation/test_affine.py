@@ -79,7 +79,7 @@ def test_turning_goes_from_the_first_axis_to_the_second():
 def test_along_an_axis_only_that_part_is_scaled():
     axis = np.array([1.0, 2.0, -1.0])
     s, t = RNG.normal(size=(2, 4))
-    found = along(axis, *columns(s, t)).linear.numpy()
+    found = array(along(axis, *columns(s, t)).linear)
     across = np.cross(axis, [0.3, 0.1, 0.2])
     for n in range(4):
         np.testing.assert_allclose(found[n] @ axis, s[n] * axis, atol=EXACT)
@@ -90,7 +90,7 @@ def test_spinning_keeps_the_axis_and_turns_the_rest_by_the_right_hand():
     axis = np.ones(3)
     angle = RNG.normal(size=4)
     found = spinning(axis, *columns(np.cos(angle), np.sin(angle)))
-    matrices = found.linear.numpy()
+    matrices = array(found.linear)
     for n in range(4):
         np.testing.assert_allclose(matrices[n] @ axis, axis, atol=EXACT)
         np.testing.assert_allclose(

@@ -39,7 +39,7 @@ def test_whole_numbers_begin_at_the_lowest_and_end_before_the_count():
 
 def test_whole_numbers_are_equally_likely():
     n, count = 70_000, 7
-    found = whole(dice((n, 1, 1, 1)).uniform(1), 2, count).numpy().ravel()
+    found = array(whole(dice((n, 1, 1, 1)).uniform(1), 2, count)).ravel()
     values, times = np.unique(found, return_counts=True)
     np.testing.assert_array_equal(values, np.arange(2, 9))
     # Chi-square with 6 degrees of freedom: above 30 once in 25,000 draws.

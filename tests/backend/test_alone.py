@@ -35,3 +35,22 @@ def test_scopes_change_nothing_and_hide_no_error():
         alone.faults_in_words(),
     ):
         raise ValueError("mine")
+
+
+def test_all_finite_looks_at_every_entry_of_any_precision():
+    large = keras.ops.full((100,), 1000.0, "float16")
+    good = [X, None, large, keras.ops.ones(1, "bfloat16")]
+    assert bool(alone.all_finite(good))
+    for bad in (np.nan, np.inf, -np.inf):
+        assert not bool(alone.all_finite([*good, keras.ops.array([1.0, bad])]))
+    assert bool(alone.all_finite([None]))
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(1e25, "float32"), (1e200, "float64")]
+)
+def test_an_entry_whose_square_overflows_is_not_finite(value, dtype):
+    """The next loss would be infinite, and no step be made any more."""
+    far = keras.ops.convert_to_tensor(np.array([1.0, value], dtype))
+    assert not bool(alone.all_finite([X, far]))
+    assert bool(alone.all_finite([X, keras.ops.sqrt(far)]))

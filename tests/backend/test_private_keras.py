@@ -149,7 +149,7 @@ def test_promoted_types_are_looked_up_in_one_table(monkeypatch):
 
 @JAX
 def test_scopes_map_the_identity_of_variables_to_values():
-    """backend/captured_jax.py."""
+    """backend/captured_jax.py, and backend/scopes.py for the first half."""
     v = keras.Variable(1.0)
     assert not stateless_scope.in_stateless_scope()
     with keras.StatelessScope([(v, v.value)]) as scope:

@@ -183,7 +183,7 @@ def test_one_of_two_is_run(due):
 
 
 def test_only_finite_numbers_are_finite():
-    good = double(1.0, -1e300)
+    good = double(1.0, -1e150)
     assert bool(backend.all_finite([good, None]))
     assert bool(backend.all_finite([]))
     for bad in (np.nan, np.inf, -np.inf):

@@ -291,3 +291,20 @@ def test_every_step_draws_other_numbers(gan):
         seen.append(tuple(np.asarray(state.value).tolist()))
         model.train_on_batch(X[:4])
     assert len(set(seen)) == 3
+
+
+@pytest.mark.parametrize("strategy", ["lookahead", "averaging"])
+def test_what_a_network_uses_up_is_not_what_the_strategy_remembers(
+    small_gan, strategy
+):
+    """Keras' own `predict` takes over the arrays of the network alone."""
+    model = small_gan()
+    model.compile(strategy, "sgd", "non_saturating", run_eagerly=True)
+    model.train_on_batch(X)
+    network = model.networks[0].get_layer("generator")
+    network.predict(X[:, :2], verbose=0)
+    if strategy == "averaging":
+        with model.optimizer.averaged():
+            network.predict(X[:, :2], verbose=0)
+    for v in model.optimizer.variables:
+        assert np.isfinite(np.array(v)).all(), v.path

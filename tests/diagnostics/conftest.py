@@ -5,6 +5,7 @@ import contextlib
 import keras
 import numpy as np
 import pytest
+from engines import TRACED
 
 import adversarial
 from adversarial.backend.random_state import global_random_state
@@ -60,7 +61,7 @@ def trained_gan(small_gan, gan_batch):
         "adam",
         keras.losses.BinaryCrossentropy(from_logits=True),
         metrics="mae",
-        jit_compile=False,
+        jit_compile=TRACED,
     )
     model.train_on_batch(*gan_batch)
     return model
@@ -71,7 +72,9 @@ def playing():
     """Compiles a quadratic game."""
 
     def compiled(game, **kwargs):
-        return game.compiled("simultaneous", "sgd", jit_compile=False, **kwargs)
+        return game.compiled(
+            "simultaneous", "sgd", jit_compile=TRACED, **kwargs
+        )
 
     return compiled
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import TRACED
 
 from adversarial import diagnostics
 from adversarial.diagnostics.checkpoints import point_from
@@ -57,7 +58,7 @@ def gan(small_gan, float64):
         "simultaneous",
         {n: keras.optimizers.SGD(1.0) for n in model.players},
         keras.losses.BinaryCrossentropy(from_logits=True),
-        jit_compile=False,
+        jit_compile=TRACED,
     )
     return model
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from engines import TRACED
 
 from adversarial.testing import LinearGame
 from adversarial.testing.linear_model import linear_model
@@ -78,7 +79,7 @@ def contracts(float64):
 
     def distance(game, strategy, rate, steps):
         model = game.compiled(
-            strategy, rate, jit_compile=False, steps_per_execution=steps
+            strategy, rate, jit_compile=TRACED, steps_per_execution=steps
         )
         model.fit(np.ones((steps, 1)), batch_size=1, verbose=0)
         rest = game.equilibria[0].theta

@@ -3,6 +3,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from engines import TRACED
 
 import adversarial
 from adversarial import optimizers as o
@@ -122,7 +123,7 @@ def test_who_rests_when_is_that_of_the_formula(name, inner, made, begin):
     strategy = Balanced(
         inner, **{**arguments, "skip": named(arguments["skip"])}
     )
-    model = made(strategy, jit_compile=False)
+    model = made(strategy, jit_compile=TRACED)
     found = model.play(game, begin(game), steps)
     step, theta, state = STEPS["balanced"], found[0], {}
     for point in found[1:]:

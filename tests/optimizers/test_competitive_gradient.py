@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 
@@ -114,9 +112,7 @@ def test_a_solver_that_is_cut_short_is_counted_and_warned_of_once(made, begin):
         model.play(game, begin(game), 1)
     assert int(strategy.solver_iterations) == 2
     assert 1e-6 < float(strategy.solver_residual) < 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        model.step(game)
+    model.step(game)  # A warning would be an error here.
     assert int(strategy.unconverged) == 2
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from engines import without
 from keras.optimizers import Adam
 
 from adversarial import games
@@ -43,6 +44,7 @@ def test_a_point_that_is_no_answer_repels_leaders_alone(contracts):
         assert contracts(game, strategy(), RATE, STEPS) < 1
 
 
+@without("torch", "6,000 steps take minutes where none is compiled.")
 def test_along_a_bent_ridge_leaders_find_the_minimax_point(contracts):
     """The third toy, which is not quadratic, from (7, 5)."""
     game = games.RidgeG3()

@@ -3,7 +3,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
-from engines import JITS
+from engines import JITS, TRACED
 from keras import ops
 
 import adversarial
@@ -187,7 +187,7 @@ def test_the_example_of_the_paper_converges_and_descent_orbits(float64):
     def end(strategy):
         game = Orbits()
         model = game.compiled(
-            strategy, 0.05, jit_compile=False, steps_per_execution=steps
+            strategy, 0.05, jit_compile=TRACED, steps_per_execution=steps
         )
         model.fit(np.ones((steps, 1)), batch_size=1, verbose=0)
         return np.linalg.norm(game.point(model) - 1)

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from engines import TRACED
 
 from adversarial import games
 from adversarial.optimizers import (
@@ -101,7 +102,7 @@ def test_in_the_tandem_game_lola_is_arrogant(float64, strategy, total, loss):
         strategy,
         0.1,
         dtype="float64",
-        jit_compile=False,
+        jit_compile=TRACED,
         steps_per_execution=steps,
     )
     model.fit(np.ones((steps, 1)), batch_size=1, verbose=0)
@@ -125,7 +126,7 @@ def test_in_the_iterated_prisoners_dilemma_shaping_finds_cooperation(
     game = games.IteratedPrisonersDilemma(per_round=False)
     per_round = 1 - game.discount
     model = game.compiled(
-        strategy, 1.0, jit_compile=False, steps_per_execution=ROUNDS
+        strategy, 1.0, jit_compile=TRACED, steps_per_execution=ROUNDS
     )
     ends = []
 

@@ -3,6 +3,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from engines import TRACED
 
 import adversarial
 from adversarial import optimizers as o
@@ -14,13 +15,13 @@ from adversarial.testing.references import STEPS
 # Rounding of some steps of numbers near 1.
 ROUNDING = 1e-12
 EVER = float("inf")
-COMPILED = {"run_eagerly": False, "jit_compile": False}
+COMPILED = {"run_eagerly": False, "jit_compile": TRACED}
 
 
 def copied(variables, others):
     """Writes the values of variables into others."""
     for v, other in zip(variables, others, strict=True):
-        other.assign(v)
+        other.assign(np.array(v))  # JAX uses up what stands in the first.
 
 
 def numbers_of(model):
@@ -31,7 +32,10 @@ def numbers_of(model):
     return variables
 
 
-@pytest.mark.parametrize("how", [{"run_eagerly": True}, COMPILED])
+# Eagerly it takes minutes on JAX.
+@pytest.mark.parametrize(
+    "how", [COMPILED, *([] if TRACED else [{"run_eagerly": True}])]
+)
 def test_it_is_its_parts_played_one_after_the_other_bit_for_bit(small_gan, how):
     """A GAN with all that has a state, under Adam."""
     x, y = np.ones((8, 3)), adversarial.builders.gan_targets(8)
@@ -114,7 +118,9 @@ def test_a_step_that_is_held_back_belongs_to_no_phase(made):
 
 def test_a_phase_of_no_steps_is_left_out(play):
     found = play(Phases([(0, "alternating"), (0, "sos"), "optimistic"]))
-    np.testing.assert_array_equal(found, play("optimistic"))
+    # XLA rounds otherwise where a step is one branch of a condition.
+    same = {"rtol": 0, "atol": ROUNDING if TRACED else 0}
+    np.testing.assert_allclose(found, play("optimistic"), **same)
 
 
 def test_it_may_be_within_others_and_others_within_it(play):
@@ -123,7 +129,7 @@ def test_it_may_be_within_others_and_others_within_it(play):
     schedule = o.Scheduled([0, [1, 2]])
     inner = Phases([(1, "alternating"), schedule])
     strategy = o.HistoricalAveraging(Phases([(2, "simultaneous"), inner]), 0.3)
-    found = play(strategy, game, 7, run_eagerly=False, jit_compile=False)
+    found = play(strategy, game, 7, run_eagerly=False, jit_compile=TRACED)
     within = [(1, STEPS["alternating"])]
     scheduled = partial(STEPS["scheduled"], schedule=[[0], [1, 2]])
     within.append((EVER, scheduled))

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from engines import TRACED
 
 from adversarial import games
 from adversarial.optimizers import Simultaneous, StackelbergGradient
@@ -54,7 +55,7 @@ def test_in_a_duopoly_the_leader_earns_more_than_in_equilibrium(float64):
         StackelbergGradient(leader, 0.0, **EXACT),
         0.1,
         dtype="float64",
-        jit_compile=False,
+        jit_compile=TRACED,
         steps_per_execution=300,
     )
     model.fit(np.ones((300, 1)), batch_size=1, verbose=0)

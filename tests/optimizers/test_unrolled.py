@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import JITS
+from engines import JITS, TRACED
 from keras.optimizers import Adam
 
 import adversarial
@@ -81,7 +81,7 @@ def dead_network(strategy, optimizer, **kwargs):
         strategy,
         [optimizer(0.01), optimizer(0.01)],
         Chase(),
-        jit_compile=False,
+        jit_compile=TRACED,
         **kwargs,
     )
     return model

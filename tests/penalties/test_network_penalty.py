@@ -396,9 +396,9 @@ def test_in_half_precision_it_is_the_penalty_of_full_precision(scale, policy):
     assert dtype_of(found) == "float32"
     # Some roundings of 11 bits, or of 8, in a square of sums.
     bound = 0.005 if policy == "mixed_float16" else 0.04
-    # Where tanh is saturated, the sums cancel: small slopes have the errors
-    # of large ones.
-    rest = bound * np.mean(array(exact))
+    # Where tanh is saturated, the sums cancel, on every engine: small slopes
+    # have the errors of large ones.
+    rest = bound * np.mean(array(exact)) if scale > 1 else 0
     np.testing.assert_allclose(found, exact, rtol=bound, atol=rest)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from engines import COMPILES
 
 from adversarial.optimizers import Lookahead, Simultaneous
 from adversarial.testing.linear_model import precision
@@ -62,8 +63,9 @@ def test_the_pair_is_compiled_by_xla_only_if_that_is_checked():
         found = Subject(
             Simultaneous(), Simultaneous, Claims(), checks_xla=checked
         )
-        assert (found.pair.model.jit_compile) is checked
-        assert (found.pair is found.xla) is checked
+        assert (found.pair.model.jit_compile) is (checked and COMPILES)
+        if COMPILES:
+            assert (found.pair is found.xla) is checked
 
 
 def test_without_two_players_there_is_no_gan_but_single_precision():
