@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import hypothesis
 import keras
 import numpy as np
-import tensorflow as tf
 from hypothesis import strategies as st
 
 import adversarial
@@ -98,7 +97,7 @@ MADE = {
     "optimizer": lambda: keras.optimizers.SGD(),
     "strategy": lambda: adversarial.optimizers.Simultaneous(),
     "loss": lambda: adversarial.losses.NonSaturating(),
-    "tensor": lambda: tf.constant([1.0, 2.0]),
+    "tensor": lambda: keras.ops.convert_to_tensor([1.0, 2.0]),
     "variable": lambda: keras.Variable(1.0),
     "model": lambda: keras.Sequential([keras.layers.Dense(2)]),
 }

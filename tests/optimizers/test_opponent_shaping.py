@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from engines import TRACED
+from engines import TRACED, without
 
 from adversarial import games
 from adversarial.optimizers import (
@@ -111,6 +111,7 @@ def test_in_the_tandem_game_lola_is_arrogant(float64, strategy, total, loss):
     assert game.values(theta).mean() == pytest.approx(loss, abs=1e-9)
 
 
+@without("torch", "15,000 steps take minutes where none is compiled.")
 @pytest.mark.parametrize(
     ("strategy", "loss", "cooperate"),
     [(Simultaneous(), 2.0, 0.0), (LOLA(1.0), 1.05, 0.8), (SOS(1.0), 1.06, 0.8)],
