@@ -6,10 +6,10 @@
 takes the Python of each engine's environment. Every game is trained by `fit` in
 a process of its own, at batch 128 with a Keras Adam per player, and so is a
 loop written by hand for JAX and PyTorch. The processes are started in turn,
-round after round; the first epoch, which compiles, is timed apart. The figure
+round after round; the first epoch, which compiles, is not counted. The figure
 of a process is its best epoch of those after, by steps; ratios are formed
-within a round, then the median is taken. The result is printed and written as
-JSON, with the versions and the commit.
+within a round, then the median is taken. The result is printed and, after each
+round of a network, written as JSON, with the versions and the commit.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,21 +70,21 @@ def epoch_of(network: str, name: str, policy: str) -> Any:
     return lambda: model.fit(x, batch_size=BATCH, shuffle=False, verbose=0)
 
 
-def time_one(network: str, name: str, policy: str) -> dict[str, float]:
-    """Milliseconds of the first epoch, and of a step in the best after it."""
+def time_one(network: str, name: str, policy: str) -> float:
+    """Milliseconds of a step in the best epoch after the first."""
     epoch = epoch_of(network, name, policy)
     times = []
     for _ in range(EPOCHS):
         start = time.perf_counter()
         epoch()
         times.append(1e3 * (time.perf_counter() - start))
-    return {"first": times[0], "step": min(times[1:]) / STEPS[network]}
+    return min(times[1:]) / STEPS[network]
 
 
 def measure(
     pythons: dict[str, str], networks: list[str], rounds: int, policy: str
-) -> dict[str, Any]:
-    """Runs all processes; returns their figures by network, name, engine."""
+) -> Iterator[dict[str, Any]]:
+    """Runs all processes; gives their figures by network, name, engine."""
     names = [*STRATEGIES, HAND]
     found: dict[str, Any] = {
         n: {k: {e: [] for e in pythons} for k in names} for n in networks
@@ -103,11 +104,11 @@ def measure(
                         text=True,
                         env={**os.environ, "KERAS_BACKEND": engine},
                     ).stdout
-                    figures = json.loads(printed.splitlines()[-1])
-                    found[network][name][engine].append(figures)
+                    figure = float(printed.splitlines()[-1])
+                    found[network][name][engine].append(figure)
                     shown = f"round {number + 1}, {network}, {name}, {engine}"
-                    print(f"{shown:55} {figures['step']:8.2f} ms", flush=True)
-    return found
+                    print(f"{shown:55} {figure:8.2f} ms", flush=True)
+            yield found
 
 
 def ratios_of(figures: dict[str, Any]) -> dict[str, Any]:
@@ -127,9 +128,7 @@ def ratios_of(figures: dict[str, Any]) -> dict[str, Any]:
                 label = f"{name}, {engine} / {REFERENCE}"
             else:
                 continue
-            each = [
-                a["step"] / b["step"] for a, b in zip(ours, base, strict=False)
-            ]
+            each = [a / b for a, b in zip(ours, base, strict=False)]
             if each:
                 ratios[label] = {
                     "median": statistics.median(each),
@@ -170,12 +169,25 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(time_one(*args.one, args.policy)))
+        print(time_one(*args.one, args.policy))
         return
     pythons = dict(pair.split("=", 1) for pair in args.pythons)
     if not pythons:
         parser.error("name at least one engine, as in jax=python")
-    figures = measure(pythons, args.networks, args.rounds, args.policy)
+    for figures in measure(pythons, args.networks, args.rounds, args.policy):
+        write(args, pythons, figures)
+    for network, found in figures.items():
+        print(f"\n{network}: ratios of step times, median (least to most)")
+        for label, ratio in ratios_of(found).items():
+            spread = f"({ratio['least']:.2f} to {ratio['most']:.2f})"
+            print(f"  {label:45} {ratio['median']:6.2f}  {spread}")
+    print(f"\nWritten to {args.out}")
+
+
+def write(
+    args: argparse.Namespace, pythons: dict[str, str], figures: dict[str, Any]
+) -> None:
+    """Writes figures and ratios, with what they depend on."""
     place = {
         k: v for k, v in environment().items() if k not in ("keras", "numpy")
     }
@@ -186,14 +198,9 @@ def main() -> None:
     }
     for network, found in figures.items():
         ratios = ratios_of(found)
-        print(f"\n{network}: ratios of step times, median (least to most)")
-        for label, ratio in ratios.items():
-            spread = f"({ratio['least']:.2f} to {ratio['most']:.2f})"
-            print(f"  {label:45} {ratio['median']:6.2f}  {spread}")
         result[network] = {"figures_ms": found, "ratios": ratios}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"\nWritten to {args.out}")
 
 
 if __name__ == "__main__":
