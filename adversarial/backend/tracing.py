@@ -1,4 +1,4 @@
-"""How a step is traced, where XLA is not the matter."""
+"""How a step is traced, and what comes of asking it for numbers then."""
 
 import keras
 
@@ -10,3 +10,15 @@ def jit_of_traced_steps() -> bool:
     PyTorch never does.
     """
     return bool(keras.backend.backend() == "jax")
+
+
+def errors_of_no_values() -> tuple[type[Exception], ...]:
+    """The errors of asking a tensor for values that it does not have yet."""
+    if keras.backend.backend() != "jax":
+        return (NotImplementedError,)
+    import jax
+
+    return (
+        jax.errors.TracerArrayConversionError,
+        jax.errors.ConcretizationTypeError,
+    )

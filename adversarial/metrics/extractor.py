@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from adversarial import backend
+from adversarial.backend.tracing import errors_of_no_values
 from adversarial.errors import conversation
 
 Tensor = Any
@@ -80,7 +81,7 @@ def extract(extractor: Extractor | None, x: Any) -> Any:
         return extractor(x, training=False)
     try:
         return extractor(x)
-    except NotImplementedError as error:
+    except errors_of_no_values() as error:
         if concrete(x) is not None:
             raise
         raise ValueError(

@@ -3,7 +3,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from engines import array, compiled, dtype_of, slopes_of, tensor
+from engines import array, compiled, dtype_of, slopes_of, tensor, without
 from keras import ops
 
 import adversarial
@@ -185,6 +185,7 @@ def test_only_random_numbers_go_on(how, interval):
     )
 
 
+@without("jax", "Keras wants a generator in each layer that draws.")
 def test_numbers_drawn_without_a_seed_of_their_own_go_on():
     class Noisy(layers.Layer):
         def call(self, x):
