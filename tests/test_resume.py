@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from engines import TRACED
 from keras import layers
 
 import adversarial
@@ -23,6 +24,8 @@ from adversarial.penalties import R1
 BEFORE, AFTER = 2, 2
 """Steps before and after the stop; the lazy penalty is due at 0 and 3."""
 BATCH = 4
+QUICK = {"run_eagerly": not TRACED}
+"""What takes least for a few steps: JAX is slow where it does not trace."""
 ARGUMENTS = {
     "anderson": lambda: o.Anderson("simultaneous", regularization=1e-3),
     "averaging": lambda: o.Averaging("simultaneous"),
@@ -158,7 +161,7 @@ def runs(tmp_path_factory):
         for name, make in strategies().items():
             keras.utils.clear_session(free_memory=False)
             keras.utils.set_random_seed(0)
-            model = game(make(), run_eagerly=True)
+            model = game(make(), **QUICK)
             train(model, 0, BEFORE)
             model.save(folder / f"{name}.keras")
             whole[name] = everything(model, train(model, BEFORE, AFTER))
@@ -187,12 +190,12 @@ def test_compiled_runs_go_on_to_the_last_bit(tmp_path, name):
 
 def test_weights_only_restore_all_but_the_architecture(tmp_path):
     """Into a model that is made and compiled as the one that was saved."""
-    model = game(o.Lookahead("alternating", period=3), run_eagerly=True)
+    model = game(o.Lookahead("alternating", period=3), **QUICK)
     train(model, 0, BEFORE)
     model.save_weights(tmp_path / "gan.weights.h5")
     whole = everything(model, train(model, BEFORE, AFTER))
     keras.utils.set_random_seed(12345)
-    again = game(o.Lookahead("alternating", period=3), run_eagerly=True)
+    again = game(o.Lookahead("alternating", period=3), **QUICK)
     again.load_weights(tmp_path / "gan.weights.h5")
     assert_same(whole, everything(again, train(again, BEFORE, AFTER)))
 
@@ -206,10 +209,10 @@ def test_what_model_checkpoint_saves_goes_on(tmp_path, name):
         tmp_path / f"{{epoch}}.{name}",
         save_weights_only=name.endswith("h5"),
     )
-    model = game(o.Alternating(), run_eagerly=True)
+    model = game(o.Alternating(), **QUICK)
     model.fit(x, epochs=2, callbacks=[keep], **how)
     if name.endswith("h5"):
-        again = game(o.Alternating(), run_eagerly=True)
+        again = game(o.Alternating(), **QUICK)
         again.load_weights(tmp_path / f"1.{name}")
     else:
         again = adversarial.load_model(tmp_path / f"1.{name}")
@@ -227,8 +230,8 @@ def test_backup_and_restore_goes_on_after_an_epoch(tmp_path):
                 raise KeyboardInterrupt
 
     whole, stopped = (
-        game(o.Alternating(), run_eagerly=True),
-        game(o.Alternating(), run_eagerly=True),
+        game(o.Alternating(), **QUICK),
+        game(o.Alternating(), **QUICK),
     )
     start = [np.asarray(v) for v in whole.whole_state()]
     whole.fit(x, **how)
@@ -237,7 +240,7 @@ def test_backup_and_restore_goes_on_after_an_epoch(tmp_path):
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     with pytest.raises(KeyboardInterrupt):
         stopped.fit(x, callbacks=[backup, Stop()], **how)
-    again = game(o.Alternating(), run_eagerly=True)
+    again = game(o.Alternating(), **QUICK)
     again.fit(
         x,
         callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup")],
