@@ -2,6 +2,9 @@
 
 import contextlib
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import adversarial
 from adversarial import backend
 from adversarial.backend.tracing import jit_of_traced_steps
 
@@ -86,6 +90,20 @@ def compiled(
 
         return call
     return function
+
+
+def in_a_new_process(
+    code: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program beside the package; more of the environment by name."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(adversarial.__file__).parents[1],
+        env={**os.environ, **environment},
+    )
 
 
 def array(x: Any) -> Any:

@@ -2,11 +2,10 @@
 
 import ast
 import importlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from engines import in_a_new_process
 
 import adversarial
 from adversarial import optimizers, registry
@@ -64,16 +63,6 @@ def offenders(modules, nodes_of, forbidden):
         for name in imports_of(nodes_of(module))
         if any(f"{name}.".startswith(f"{package}.") for package in forbidden)
     ]
-
-
-def in_a_new_process(code):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PACKAGE.parent,
-    )
 
 
 def test_the_package_imports_where_there_is_no_matplotlib_and_no_pandas():

@@ -3,12 +3,11 @@
 import ast
 import itertools
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import engines
 import pytest
+from engines import in_a_new_process
 
 import adversarial
 
@@ -40,17 +39,6 @@ class Hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Hidden())
 """
-
-
-def in_a_new_process(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PACKAGE.parent,
-        env={**os.environ, **environment},
-    )
 
 
 def said(code, **environment):
