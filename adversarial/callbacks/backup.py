@@ -7,7 +7,6 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,7 +14,7 @@ import keras
 from adversarial.backend import is_chief, said_by_all
 from adversarial.backend.epochs import begin_at
 from adversarial.errors import conversation
-from adversarial.files import ARCHIVE, check_archive, replaced
+from adversarial.files import archive_path, check_archive, replaced
 
 RECORD = "training.json"
 """The part of the file that says where the training is."""
@@ -96,17 +95,9 @@ class Backup(keras.callbacks.Callback):  # type: ignore[misc]
         endless: bool = False,
     ) -> None:
         super().__init__()
-        self.path = Path(path)
+        self.path = archive_path(path, "A backup")
         self.every = every
         self.endless = endless
-        if self.path.suffix != ARCHIVE:
-            raise ValueError(
-                conversation(
-                    "A backup is kept in a `.keras` file.",
-                    received=f"{os.fspath(path)!r}.",
-                    fix=f"write {os.fspath(self.path.with_suffix(ARCHIVE))!r}.",
-                )
-            )
         whole = isinstance(every, int) and not isinstance(every, bool)
         if every != "epoch" and not (whole and int(every) > 0):
             raise ValueError(
